@@ -1,0 +1,97 @@
+"""The states of runs and steps, and which may follow which.
+
+These tables are enforced twice: services ask `may_become` before they write, and a trigger on each
+table refuses an illegal change (migration 0001; a test holds the two against each other). A change
+with a higher epoch (a retry of the run) may leave a final state; nothing else may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TypeVar
+
+
+class RunStatus(StrEnum):
+    """Where a run stands. The last four are final."""
+
+    QUEUED = "QUEUED"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    WAITING = "WAITING"
+    PAUSED = "PAUSED"
+    PARKED = "PARKED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+    TIMED_OUT = "TIMED_OUT"
+
+
+class StepStatus(StrEnum):
+    """Where one execution of a step stands. The last three are final."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+
+
+class DefinitionState(StrEnum):
+    """Whether a definition may start runs. Only ACTIVE ones do."""
+
+    DRAFT = "DRAFT"
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    ARCHIVED = "ARCHIVED"
+
+
+S = TypeVar("S", bound=StrEnum)
+
+FINAL_RUN_STATES = frozenset(
+    {RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELED, RunStatus.TIMED_OUT}
+)
+_LIVE_RUN_STATES = frozenset(
+    {RunStatus.RUNNING, RunStatus.WAITING, RunStatus.PAUSED, RunStatus.PARKED}
+)
+
+
+def _run_transitions() -> dict[RunStatus, frozenset[RunStatus]]:
+    table: dict[RunStatus, frozenset[RunStatus]] = {
+        RunStatus.QUEUED: frozenset({RunStatus.STARTING, RunStatus.FAILED, RunStatus.CANCELED}),
+        # STARTING may go back: a claim whose start was refused for good is queued or failed again.
+        RunStatus.STARTING: _LIVE_RUN_STATES | FINAL_RUN_STATES | {RunStatus.QUEUED},
+    }
+    for state in _LIVE_RUN_STATES:
+        table[state] = (_LIVE_RUN_STATES | FINAL_RUN_STATES) - {state}
+    for state in FINAL_RUN_STATES:
+        table[state] = frozenset()
+    return table
+
+
+RUN_TRANSITIONS: Mapping[RunStatus, frozenset[RunStatus]] = MappingProxyType(_run_transitions())
+
+STEP_TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = MappingProxyType(
+    {
+        StepStatus.RUNNING: frozenset(
+            {StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.CANCELED}
+        ),
+        StepStatus.SUCCEEDED: frozenset(),
+        StepStatus.FAILED: frozenset(),
+        StepStatus.CANCELED: frozenset(),
+    }
+)
+
+DEFINITION_TRANSITIONS: Mapping[DefinitionState, frozenset[DefinitionState]] = MappingProxyType(
+    {
+        DefinitionState.DRAFT: frozenset({DefinitionState.ACTIVE, DefinitionState.ARCHIVED}),
+        DefinitionState.ACTIVE: frozenset({DefinitionState.PAUSED, DefinitionState.ARCHIVED}),
+        DefinitionState.PAUSED: frozenset({DefinitionState.ACTIVE, DefinitionState.ARCHIVED}),
+        DefinitionState.ARCHIVED: frozenset({DefinitionState.ACTIVE}),
+    }
+)
+
+
+def may_become(table: Mapping[S, frozenset[S]], old: S, new: S) -> bool:
+    """Whether `new` may follow `old`; staying in a state is always allowed."""
+    return old == new or new in table[old]
