@@ -1,0 +1,64 @@
+"""Which way an action goes: inside the workflow, beside it, or through a task queue.
+
+A local activity costs a third of a remote one, but everything since the last completed workflow
+task runs again after a crash and signals wait behind it. So only short actions go local that may
+run again, only on our own queue, only with small input, and every eleventh of a chain goes remote,
+which ends the task at no cost.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+
+from alga_workflows_core.definition.action_spec import ActionKind, PinnedAction
+from alga_workflows_core.errors import Category, ErrorInfo
+from alga_workflows_core.interpreter.effects import StepError
+from alga_workflows_core.types.json import Json, JsonObject
+
+MAX_REMOTE_BYTES = 1024 * 1024
+MAX_LOCAL_BYTES = 256 * 1024
+MAX_LOCAL_CHAIN = 10
+
+
+class Lane(StrEnum):
+    INLINE = "inline"
+    LOCAL = "local"
+    REMOTE = "remote"
+
+
+def encoded_size(value: Json) -> int:
+    """Bytes of `value` as JSON, as Temporal will carry it."""
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+
+class LaneChooser:
+    """Chooses for one run; counts its chain of local activities."""
+
+    def __init__(self, *, own_queue: str) -> None:
+        self._own_queue = own_queue
+        self._chain = 0
+
+    def choose(self, action: PinnedAction, request: JsonObject, *, step: str) -> Lane:
+        """The lane of one call; StepError `SIZE_LIMIT` if the input is over 1 MiB."""
+        if action.kind is ActionKind.PURE:
+            return Lane.INLINE
+        size = encoded_size(request)
+        if size > MAX_REMOTE_BYTES:
+            raise StepError(
+                ErrorInfo(
+                    code="SIZE_LIMIT",
+                    category=Category.LIMIT,
+                    message=f"The input of {action.id} has {size} bytes; 1 MiB is the limit.",
+                    details={"bytes": size, "limit": MAX_REMOTE_BYTES},
+                    step=step,
+                )
+            )
+        local = (
+            action.short
+            and action.queue == self._own_queue
+            and size <= MAX_LOCAL_BYTES
+            and self._chain < MAX_LOCAL_CHAIN
+        )
+        self._chain = self._chain + 1 if local else 0
+        return Lane.LOCAL if local else Lane.REMOTE

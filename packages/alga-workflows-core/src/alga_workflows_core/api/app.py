@@ -1,0 +1,67 @@
+"""The HTTP application: the only list of what is mounted where."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+
+from alga_workflows_core.api import problems
+from alga_workflows_core.api.access import Access, Reader
+from alga_workflows_core.api.routers import actions, definitions, process, runs
+from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.definition.action_spec import ActionSpec
+from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
+from alga_workflows_core.infra.health import HealthMonitor
+from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.runs.service import RunService
+
+API = "/api/v1"
+# A definition may have 512 KiB in canonical form; as people write it, with indents, it has more.
+MAX_BODY_BYTES = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiParts:
+    """What the API is made of."""
+
+    access: Access
+    definitions: DefinitionService
+    runs: RunService
+    actions: Mapping[tuple[str, int], ActionSpec]
+    health: HealthMonitor
+    metrics: Metrics
+    sdk_metrics: Callable[[], Awaitable[bytes]]
+    version: str
+
+
+def create_app(parts: ApiParts) -> ASGIApp:
+    """The application with its middleware. Starts and owns nothing."""
+    app = FastAPI(
+        title="Alga Workflows",
+        version=parts.version,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.access = parts.access
+    problems.install(app)
+    for router in (
+        definitions.router(parts.definitions),
+        runs.router(parts.runs),
+        actions.router(parts.actions),
+    ):
+        app.include_router(router, prefix=API)
+    app.include_router(process.router(parts.health, parts.metrics, parts.sdk_metrics))
+
+    @app.get(f"{API}/openapi.json", tags=["process"])
+    async def openapi(
+        _caller: Reader,
+    ) -> dict[str, Any]:
+        """This API as an OpenAPI document."""
+        return app.openapi()
+
+    return RequestLog(BodyLimit(app, MAX_BODY_BYTES), metrics=parts.metrics)

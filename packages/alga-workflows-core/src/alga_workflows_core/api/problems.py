@@ -1,0 +1,141 @@
+"""Errors as RFC 9457 problems: what happened, where, and what to do."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from alga_workflows_core.errors import (
+    AccessError,
+    AlgaError,
+    ConflictError,
+    FindingsError,
+    InputError,
+    NotFoundError,
+    TooLargeError,
+    UnavailableError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+# Looked up in this order: subclasses stand before their bases.
+_STATUS: tuple[tuple[type[AlgaError], HTTPStatus], ...] = (
+    (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (FindingsError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (InputError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (NotFoundError, HTTPStatus.NOT_FOUND),
+    (ConflictError, HTTPStatus.CONFLICT),
+    (UnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (AlgaError, HTTPStatus.INTERNAL_SERVER_ERROR),
+)
+# What cannot be read at all is a bad request; what can be read and is wrong, is unprocessable.
+_UNREADABLE = frozenset(
+    {"JSON_SYNTAX", "JSON_TEXT", "JSON_DEPTH", "JSON_DUPLICATE_KEY", "JSON_NUMBER"}
+)
+
+Responses: TypeAlias = dict[int | str, dict[str, Any]]
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` with a problem."""
+    app.add_exception_handler(AlgaError, _on_alga_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_bad_parameters)
+
+
+def problem(
+    status: HTTPStatus,
+    *,
+    code: str,
+    detail: str,
+    path: str | None = None,
+    remedy: str | None = None,
+    extra: dict[str, Any] | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """One problem. `extra` are members besides the standard ones."""
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        "code": code,
+    }
+    if path is not None:
+        content["path"] = path
+    if remedy is not None:
+        content["remedy"] = remedy
+    return JSONResponse(
+        {**(extra or {}), **content},
+        status_code=status,
+        media_type=MEDIA_TYPE,
+        headers=headers,
+    )
+
+
+async def _on_alga_error(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, AlgaError):
+        raise error
+    headers: dict[str, str] = {}
+    if isinstance(error, AccessError):
+        status = HTTPStatus.FORBIDDEN if error.authenticated else HTTPStatus.UNAUTHORIZED
+        if not error.authenticated:
+            headers["WWW-Authenticate"] = "Bearer"
+    elif error.error_code in _UNREADABLE:
+        status = HTTPStatus.BAD_REQUEST
+    else:
+        status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    if isinstance(error, UnavailableError):
+        headers["Retry-After"] = "1"
+    return problem(
+        status,
+        code=error.error_code,
+        detail=error.message,
+        path=error.path,
+        remedy=error.remedy,
+        extra=error.details,
+        headers=headers,
+    )
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    status = HTTPStatus(error.status_code)
+    remedies = {
+        HTTPStatus.NOT_FOUND: "GET /api/v1/openapi.json lists every address.",
+        HTTPStatus.METHOD_NOT_ALLOWED: "The Allow header lists the methods of this address.",
+    }
+    return problem(
+        status,
+        code=status.name,
+        detail=f"{request.method} {request.url.path}: {error.detail}.",
+        remedy=remedies.get(status),
+        headers=dict(error.headers or {}),
+    )
+
+
+async def _on_bad_parameters(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    faults = [
+        {
+            "path": "/".join(str(part) for part in fault["loc"]),
+            "message": str(fault["msg"]),
+        }
+        for fault in error.errors()
+    ]
+    first = faults[0]
+    return problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        code="PARAMETER_INVALID",
+        detail=f"{first['path']}: {first['message']}.",
+        path=first["path"],
+        remedy="Correct the parameter and send the request again.",
+        extra={"faults": faults},
+    )

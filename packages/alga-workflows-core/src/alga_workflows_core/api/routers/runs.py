@@ -1,0 +1,199 @@
+"""Start runs and look at them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import Field
+
+from alga_workflows_core.api.access import Operator, Reader
+from alga_workflows_core.api.body import documented, read_model
+from alga_workflows_core.api.keyset import (
+    DEFAULT_LIMIT,
+    After,
+    Limit,
+    Page,
+    decode_number,
+    decode_time_and_id,
+    encode,
+)
+from alga_workflows_core.api.routers.definitions import DefinitionId
+from alga_workflows_core.definition.canonical import canonical
+from alga_workflows_core.definition.model import Model
+from alga_workflows_core.errors import TooLargeError
+from alga_workflows_core.runs.launch import LaunchRequest
+from alga_workflows_core.runs.service import RunService
+from alga_workflows_core.storage.runs import RunRow
+from alga_workflows_core.storage.steps import StepRow
+from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.states import RunStatus, StepStatus
+
+MAX_PAYLOAD_BYTES = 256 * 1024
+MAX_WAIT_SECONDS = 60
+TRIGGER_API = "api"
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        description="The same key starts one run, however often it is sent.",
+    ),
+]
+
+
+class StartRun(Model):
+    """`version` absent: the active one. `wait`: seconds to wait for the end, at most 60."""
+
+    payload: Json = Field(default_factory=dict[str, Json])
+    version: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+    wait: Annotated[float | None, Field(ge=0, le=MAX_WAIT_SECONDS)] = None
+
+
+class StartedView(Model):
+    """`result` and `error` are null until the run has ended."""
+
+    run_id: UUID
+    status: RunStatus
+    result: Json = None
+    error: JsonObject | None = None
+
+
+class RunView(Model):
+    run_id: UUID
+    definition_id: str
+    version: int
+    status: RunStatus
+    trigger_type: str
+    execution_key: str
+    result: Json
+    error: JsonObject | None
+    created_at: datetime
+    created_by: str
+    started_at: datetime | None
+    closed_at: datetime | None
+
+
+class RunDetailView(RunView):
+    payload: Json
+
+
+class StepView(Model):
+    """One execution of one step; `path` holds the ids from the outermost step inwards."""
+
+    path: str
+    step_id: str
+    type: str
+    name: str | None
+    status: StepStatus
+    output: Json
+    error: JsonObject | None
+    started_at: datetime
+    finished_at: datetime | None
+
+
+def router(service: RunService) -> APIRouter:
+    """Endpoints over `service`."""
+    routes = APIRouter(tags=["runs"])
+
+    @routes.post(
+        "/definitions/{definition_id}/runs",
+        status_code=HTTPStatus.CREATED,
+        openapi_extra=documented(StartRun, required=False),
+    )
+    async def start_run(
+        definition_id: DefinitionId,
+        request: Request,
+        response: Response,
+        caller: Operator,
+        idempotency_key: IdempotencyKey = None,
+    ) -> StartedView:
+        """Start a run: 201 a new one, 200 the one that this Idempotency-Key has started."""
+        body = await read_model(request, StartRun, empty=StartRun())
+        _check_size(body.payload)
+        launched = await service.start(
+            LaunchRequest(
+                tenant=caller.tenant,
+                definition_id=definition_id,
+                trigger_type=TRIGGER_API,
+                key=idempotency_key or str(uuid4()),
+                payload=body.payload,
+                version=body.version,
+                by=caller.name,
+            )
+        )
+        run = launched.run
+        if not launched.created:
+            response.status_code = HTTPStatus.OK.value
+        if body.wait:
+            run = await service.wait(caller.tenant, run.id, body.wait)
+        return StartedView(run_id=run.id, status=run.status, result=run.result, error=run.error)
+
+    @routes.get("/runs")
+    async def list_runs(
+        caller: Reader,
+        definition: Annotated[str | None, Query(max_length=128)] = None,
+        status: Annotated[RunStatus | None, Query()] = None,
+        after: After = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> Page[RunView]:
+        """The newest first."""
+        rows = await service.list(
+            caller.tenant,
+            after=decode_time_and_id(after),
+            limit=limit + 1,
+            definition_id=definition,
+            status=status,
+        )
+        last = rows[limit - 1] if len(rows) > limit else None
+        return Page(
+            items=[_run(row) for row in rows[:limit]],
+            next=None if last is None else encode(last.created_at.isoformat(), str(last.id)),
+        )
+
+    @routes.get("/runs/{run_id}")
+    async def get_run(run_id: UUID, caller: Reader) -> RunDetailView:
+        row = await service.get(caller.tenant, run_id)
+        return RunDetailView(**_run(row).model_dump(), payload=row.payload)
+
+    @routes.get("/runs/{run_id}/steps")
+    async def list_steps(
+        run_id: UUID,
+        caller: Reader,
+        after: After = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> Page[StepView]:
+        """In the order in which they began."""
+        rows = await service.steps(
+            caller.tenant, run_id, after=decode_number(after) or 0, limit=limit + 1
+        )
+        return Page(
+            items=[_step(row) for row in rows[:limit]],
+            next=encode(str(rows[limit - 1].position)) if len(rows) > limit else None,
+        )
+
+    return routes
+
+
+def _check_size(payload: Json) -> None:
+    size = len(canonical(payload))
+    if size > MAX_PAYLOAD_BYTES:
+        raise TooLargeError(
+            f"The payload has {size} bytes; {MAX_PAYLOAD_BYTES} is the limit.",
+            path="/payload",
+            remedy="Keep large data elsewhere and pass its address.",
+        )
+
+
+def _run(row: RunRow) -> RunView:
+    names = set(RunView.model_fields) - {"run_id"}
+    return RunView(run_id=row.id, **{name: getattr(row, name) for name in names})
+
+
+def _step(row: StepRow) -> StepView:
+    return StepView(**{name: getattr(row, name) for name in StepView.model_fields})

@@ -1,0 +1,218 @@
+"""Drafts and published versions of definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version as installed_version
+from typing import cast
+
+import structlog
+
+from alga_workflows_core.definition.action_spec import ActionSpec
+from alga_workflows_core.definition.document import ENGINE, Definition, walk
+from alga_workflows_core.definition.identity import document_hash, document_text
+from alga_workflows_core.definition.steps import ActionStep
+from alga_workflows_core.definition.strict_json import loads
+from alga_workflows_core.errors import ConflictError, FindingsError, InputError, NotFoundError
+from alga_workflows_core.storage.definitions import DefinitionRow, NewVersion, VersionRow
+from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.states import DefinitionState
+from alga_workflows_core.validation.findings import Finding
+from alga_workflows_core.validation.validate import Validated, validate
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class SavedDraft:
+    """The draft as stored, and what is wrong with it."""
+
+    document: JsonObject
+    hash: str
+    findings: list[Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The version; `created` is false when it had the same content and was there already."""
+
+    version: VersionRow
+    created: bool
+
+
+class DefinitionService:
+    """Definitions of any tenant, named in each call, against one catalogue of actions."""
+
+    def __init__(self, *, storage: Storage, actions: Mapping[tuple[str, int], ActionSpec]) -> None:
+        self._storage = storage
+        self._actions = actions
+
+    def validate(self, document: Json) -> Validated:
+        """What is wrong with `document`, without storing anything."""
+        return validate(document, self._actions)
+
+    async def save_draft(
+        self, tenant: str, definition_id: str, document: Json, *, by: str
+    ) -> SavedDraft:
+        """Store the draft, with whatever findings it has; what runs is not touched.
+
+        InputError if it is not an object, is too large to store, or has another `id`.
+        """
+        validated = self.validate(document)
+        members = _storable(definition_id, document, validated)
+        saved = SavedDraft(members, document_hash(members), validated.findings)
+        name = members.get("name")
+        async with self._storage.unit_of_work(tenant) as work:
+            await work.definitions.save_draft(
+                definition_id,
+                name=name[:200] if isinstance(name, str) else definition_id,
+                draft=document_text(members),
+                draft_hash=saved.hash,
+                by=by,
+            )
+        log.info(
+            f"Draft of {definition_id} saved with {len(saved.findings)} findings",
+            action="definition.draft_saved",
+            tenant=tenant,
+            definition=definition_id,
+        )
+        return saved
+
+    async def publish(
+        self, tenant: str, definition_id: str, *, note: str | None, by: str
+    ) -> Published:
+        """Make the draft an immutable version and the active one.
+
+        The same content again answers the version that has it. FindingsError if the draft has
+        errors; ConflictError if there is no draft or the definition is archived or paused.
+        """
+        async with self._storage.unit_of_work(tenant) as work:
+            definition = await work.definitions.get(definition_id, lock=True)
+            if definition is None:
+                raise _no_definition(definition_id)
+            if definition.draft is None or definition.draft_hash is None:
+                raise ConflictError(
+                    f"Definition {definition_id!r} has no draft.",
+                    code="NO_DRAFT",
+                    remedy=f"PUT /api/v1/definitions/{definition_id}/draft first.",
+                )
+            _refuse_unless_open(definition)
+            existing = await work.definitions.version_by_hash(definition_id, definition.draft_hash)
+            if existing is not None:
+                version, created = existing, False
+            else:
+                new = self._new_version(definition.draft, definition.draft_hash, note)
+                version = await work.definitions.add_version(definition_id, new, by=by)
+                created = True
+            if definition.active_version != version.version:
+                await work.definitions.activate(definition_id, version.version, by=by)
+        log.info(
+            f"{definition_id} {version.version} is published and active",
+            action="definition.published",
+            tenant=tenant,
+            definition=definition_id,
+            version=version.version,
+            created=created,
+        )
+        return Published(version, created)
+
+    async def get(self, tenant: str, definition_id: str) -> DefinitionRow:
+        """NotFoundError if this tenant has no such definition."""
+        async with self._storage.unit_of_work(tenant) as work:
+            definition = await work.definitions.get(definition_id)
+        if definition is None:
+            raise _no_definition(definition_id)
+        return definition
+
+    async def list(self, tenant: str, *, after: str | None, limit: int) -> list[DefinitionRow]:
+        """By id."""
+        async with self._storage.unit_of_work(tenant) as work:
+            return await work.definitions.list(after=after, limit=limit)
+
+    async def version(self, tenant: str, definition_id: str, number: int) -> VersionRow:
+        """NotFoundError if there is no such version."""
+        async with self._storage.unit_of_work(tenant) as work:
+            found = await work.definitions.version(definition_id, number)
+        if found is None:
+            raise NotFoundError(
+                f"Definition {definition_id!r} has no version {number}.",
+                remedy=f"GET /api/v1/definitions/{definition_id}/versions lists them.",
+            )
+        return found
+
+    async def versions(
+        self, tenant: str, definition_id: str, *, after: int | None, limit: int
+    ) -> list[VersionRow]:
+        """The newest first; NotFoundError if there is no such definition."""
+        await self.get(tenant, definition_id)
+        async with self._storage.unit_of_work(tenant) as work:
+            return await work.definitions.versions(definition_id, after=after, limit=limit)
+
+    def _new_version(self, draft: str, draft_hash: str, note: str | None) -> NewVersion:
+        validated = self.validate(loads(draft))
+        if not validated.publishable or validated.definition is None:
+            raise FindingsError(
+                "The draft has errors and cannot be published.",
+                remedy="Correct what the findings name, save the draft and publish again.",
+                details={
+                    "findings": [
+                        finding.model_dump(mode="json", by_alias=True, exclude_none=True)
+                        for finding in validated.findings
+                    ]
+                },
+            )
+        return NewVersion(
+            hash=draft_hash,
+            document=draft,
+            actions=self._pin(validated.definition),
+            engine=ENGINE,
+            expression_engine=f"jsonatapy {installed_version('jsonatapy')}",
+            note=note,
+        )
+
+    def _pin(self, definition: Definition) -> list[JsonObject]:
+        """The contracts of the actions that the definition calls, as they are now."""
+        called = {
+            (step.config.action_id, step.config.version)
+            for _, step in walk(definition.steps)
+            if isinstance(step, ActionStep)
+        }
+        return [
+            self._actions[key].pinned().model_dump(mode="json", by_alias=True)
+            for key in sorted(called)
+        ]
+
+
+def _storable(definition_id: str, document: Json, validated: Validated) -> JsonObject:
+    if not isinstance(document, dict) or (
+        validated.findings and validated.findings[0].code.startswith("DOCUMENT_")
+    ):
+        first = validated.findings[0]
+        raise InputError(first.message, code=first.code, path=first.path or "/")
+    members = cast("JsonObject", document)
+    if members.get("id") != definition_id:
+        raise InputError(
+            f"The document's id is {members.get('id')!r}, but the address says {definition_id!r}.",
+            code="ID_MISMATCH",
+            path="/id",
+            remedy="Make them equal.",
+        )
+    return members
+
+
+def _refuse_unless_open(definition: DefinitionRow) -> None:
+    if definition.state not in (DefinitionState.DRAFT, DefinitionState.ACTIVE):
+        raise ConflictError(
+            f"Definition {definition.id!r} is {definition.state}.",
+            code="DEFINITION_NOT_ACTIVE",
+            remedy="Activate it before you publish.",
+        )
+
+
+def _no_definition(definition_id: str) -> NotFoundError:
+    return NotFoundError(
+        f"There is no definition {definition_id!r}.",
+        remedy="GET /api/v1/definitions lists them.",
+    )

@@ -1,0 +1,46 @@
+"""The definition document, and the walk over its steps that everything else shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+from pydantic import Field
+
+from alga_workflows_core.definition.model import Model
+from alga_workflows_core.definition.steps import IfStep, Step
+from alga_workflows_core.types.json import JsonObject
+
+ENGINE = 1
+"""The number of the interpreter's behaviour, pinned in each version and run."""
+
+MAX_DOCUMENT_BYTES = 512 * 1024
+
+
+class Definition(Model):
+    """A business process that people wrote down."""
+
+    id: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z0-9][a-z0-9._-]{0,127}$",
+            description="Names the definition in the API; it never changes.",
+        ),
+    ]
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    description: Annotated[str | None, Field(max_length=10_000)] = None
+    payload_schema: Annotated[
+        JsonObject | None,
+        Field(description="JSON Schema 2020-12 that the payload of a run has to meet."),
+    ] = None
+    steps: Annotated[list[Step], Field(min_length=1)]
+
+
+def walk(steps: Sequence[Step], pointer: str = "/steps") -> Iterator[tuple[str, Step]]:
+    """Every step of the tree in document order, with its JSON Pointer in the document."""
+    for index, step in enumerate(steps):
+        here = f"{pointer}/{index}"
+        yield here, step
+        if isinstance(step, IfStep):
+            yield from walk(step.then, f"{here}/then")
+            yield from walk(step.otherwise, f"{here}/else")

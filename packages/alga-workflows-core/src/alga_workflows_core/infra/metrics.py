@@ -1,0 +1,164 @@
+"""What a process counts and measures, and the metrics of the Temporal SDK beside it."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from dataclasses import dataclass
+
+import httpx
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
+
+from alga_workflows_core.errors import AlgaError
+
+log = structlog.get_logger()
+
+_FLUSH_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_HTTP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_PORT_ATTEMPTS = 5
+
+
+class Metrics:
+    """The instruments of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._run_starts = Counter(
+            "alga_run_starts_total",
+            "Attempts to start a run, by outcome.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self._runs_closed = Counter(
+            "alga_runs_closed_total",
+            "Runs that came to an end, by final status.",
+            ["status"],
+            registry=self.registry,
+        )
+        self._row_flush_seconds = Histogram(
+            "alga_row_flush_seconds",
+            "Time to write one batch of a run's rows.",
+            registry=self.registry,
+            buckets=_FLUSH_BUCKETS,
+        )
+        self._http_requests = Counter(
+            "alga_http_requests_total",
+            "HTTP requests answered, by method, route template and status.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self._http_request_seconds = Histogram(
+            "alga_http_request_seconds",
+            "Time from a request's head to the end of its response.",
+            ["method", "route"],
+            registry=self.registry,
+            buckets=_HTTP_BUCKETS,
+        )
+        self._dependency_up = Gauge(
+            "alga_dependency_up",
+            "1 while a dependency answers, else 0.",
+            ["dependency"],
+            registry=self.registry,
+        )
+
+    def run_start(self, outcome: str) -> None:
+        """Count one attempt to start a run; `outcome` is one of a few fixed words."""
+        self._run_starts.labels(outcome=outcome).inc()
+
+    def run_closed(self, status: str) -> None:
+        """Count one run that reached a final status."""
+        self._runs_closed.labels(status=status).inc()
+
+    def row_flush(self, seconds: float) -> None:
+        """Take note of how long one batch of rows took."""
+        self._row_flush_seconds.observe(seconds)
+
+    def http_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request; `route` is a template, never a path with ids."""
+        self._http_requests.labels(method=method, route=route, status=str(status)).inc()
+        self._http_request_seconds.labels(method=method, route=route).observe(seconds)
+
+    def dependency(self, name: str, up: bool) -> None:
+        """Say whether a dependency answers; fits `HealthMonitor(on_change=…)`."""
+        self._dependency_up.labels(dependency=name).set(1 if up else 0)
+
+    def render(self, extra: bytes = b"") -> tuple[bytes, str]:
+        """Everything in Prometheus' text format, `extra` behind it, and the content type."""
+        return generate_latest(self.registry) + extra, CONTENT_TYPE_PLAIN_0_0_4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemporalTelemetry:
+    """The SDK's runtime, to be handed to every Temporal client, and where its metrics are."""
+
+    runtime: Runtime
+    metrics_url: str
+
+    async def scrape(self, timeout: float = 1.0) -> bytes:  # noqa: ASYNC109 (httpx takes it)
+        """The SDK's metrics in Prometheus' text format; empty when they cannot be had."""
+        try:
+            # Plain HTTP: an empty TLS context spares reading the certificate store each time.
+            async with httpx.AsyncClient(
+                timeout=timeout, trust_env=False, verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            ) as client:
+                answer = await client.get(self.metrics_url)
+                answer.raise_for_status()
+        except httpx.HTTPError as error:
+            log.warning(
+                "The Temporal SDK's metrics cannot be read.",
+                action="metrics.scrape_failed",
+                address=self.metrics_url,
+                error=error,
+            )
+            return b""
+        return answer.content
+
+
+def temporal_runtime(*, core_level: str = "WARN") -> TemporalTelemetry:
+    """The SDK's runtime with its metrics on a free loopback port and its logs in Python's logging.
+
+    To be called once per process, after the last fork: each runtime has a thread pool of its own.
+    `core_level` is ERROR, WARN, INFO, DEBUG or TRACE.
+    """
+    logging_config = LoggingConfig(
+        filter=TelemetryFilter(core_level=core_level, other_level="ERROR"),
+        # Without forwarding the SDK's core writes to standard output.
+        forwarding=LogForwardingConfig(
+            logger=logging.getLogger("temporalio.core"), append_target_to_name=False
+        ),
+    )
+    problem: Exception | None = None
+    for _ in range(_PORT_ATTEMPTS):
+        address = f"127.0.0.1:{_free_loopback_port()}"
+        metrics_config = PrometheusConfig(bind_address=address, durations_as_seconds=True)
+        try:
+            runtime = Runtime(
+                telemetry=TelemetryConfig(logging=logging_config, metrics=metrics_config)
+            )
+        except ValueError as error:
+            # Somebody took the port between our look and the SDK's bind.
+            problem = error
+            continue
+        return TemporalTelemetry(runtime=runtime, metrics_url=f"http://{address}/metrics")
+    raise AlgaError(
+        f"The Temporal SDK found no free port on 127.0.0.1 for its metrics: {problem}.",
+        remedy="Check that this process may listen on loopback.",
+    ) from problem
+
+
+def _free_loopback_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

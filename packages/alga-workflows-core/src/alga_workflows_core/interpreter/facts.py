@@ -1,0 +1,63 @@
+"""What the interpreter says happened. Rows, traces and pages are made of these and nothing else.
+
+`seq` counts from 1 within an epoch of a run and orders facts; `at` is the run's own clock. A fact
+that ends something repeats what began it, so that a row can be made from it alone.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from alga_workflows_core.definition.model import Model
+from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.states import RunStatus, StepStatus
+
+
+class FactBase(Model):
+    seq: int
+    at: datetime
+
+
+class RunStarted(FactBase):
+    kind: Literal["run.started"] = "run.started"
+    payload: Json
+
+
+class StepStarted(FactBase):
+    """A step began. `path` holds loop indices and is unique in the run."""
+
+    kind: Literal["step.started"] = "step.started"
+    path: str
+    step_id: str
+    type: str
+    name: str | None
+
+
+class StepFinished(FactBase):
+    """A step ended. `position` is the seq of its start, `error` is an `ErrorInfo` as JSON."""
+
+    kind: Literal["step.finished"] = "step.finished"
+    path: str
+    step_id: str
+    type: str
+    name: str | None
+    position: int
+    started_at: datetime
+    status: StepStatus
+    output: Json = None
+    error: JsonObject | None = None
+
+
+class RunFinished(FactBase):
+    kind: Literal["run.finished"] = "run.finished"
+    status: RunStatus
+    result: Json = None
+    error: JsonObject | None = None
+
+
+Fact: TypeAlias = Annotated[
+    RunStarted | StepStarted | StepFinished | RunFinished, Field(discriminator="kind")
+]

@@ -1,0 +1,15 @@
+"""`transform.assign`: set variables, in order, each seeing the former."""
+
+from __future__ import annotations
+
+from alga_workflows_core.definition import paths
+from alga_workflows_core.definition.steps import AssignStep
+from alga_workflows_core.interpreter.outcome import Outcome
+from alga_workflows_core.interpreter.visit import Visit
+
+
+async def run(step: AssignStep, visit: Visit) -> Outcome:
+    scope = visit.scope
+    for path, value in step.config.assign.items():
+        scope.vars = paths.assign(scope.vars, path, scope.resolve(value, visit.path))
+    return None

@@ -1,0 +1,17 @@
+"""`control.if`: decide once, then walk the branch. Node: `{"b": "then" | "else", "s": steps}`."""
+
+from __future__ import annotations
+
+from alga_workflows_core.definition.steps import IfStep
+from alga_workflows_core.interpreter.outcome import Outcome
+from alga_workflows_core.interpreter.visit import Visit
+
+
+async def run(step: IfStep, visit: Visit) -> Outcome:
+    node = visit.node
+    if "b" not in node:
+        chosen = visit.scope.condition(step.condition, visit.path)
+        node["b"] = "then" if chosen else "else"
+    visit.output = {"branch": node["b"]}
+    steps = step.then if node["b"] == "then" else step.otherwise
+    return await visit.walk(steps, visit.path, node.setdefault("s", {}))

@@ -1,0 +1,133 @@
+"""Launch a run: one committed row, whose id is derived from what asked for it.
+
+Asking again with the same key answers the same run, however often and after whatever crash. The row
+is QUEUED; `runs.starter` takes it from there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+
+from alga_workflows_core.definition.canonical import content_hash
+from alga_workflows_core.definition.document import Definition
+from alga_workflows_core.errors import ConflictError, InputError, NotFoundError
+from alga_workflows_core.storage.definitions import DefinitionRow, VersionRow
+from alga_workflows_core.storage.runs import NewRun, RunRow
+from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.temporal.names import run_id
+from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.states import DefinitionState
+from alga_workflows_core.validation.payload import check_payload
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchRequest:
+    """What is to be started. `key` makes repeated requests one run; `version` None: the active."""
+
+    tenant: str
+    definition_id: str
+    trigger_type: str
+    key: str
+    payload: Json
+    version: int | None
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    """The run, and whether this request made it."""
+
+    run: RunRow
+    created: bool
+
+
+class Launcher:
+    """Commits rows of runs that are to be started."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def launch(self, request: LaunchRequest) -> Launched:
+        """Commit the run's row, or find it.
+
+        Raises NotFoundError (definition, version), ConflictError (not active), InputError (payload
+        against the schema; `KEY_REUSED` when the key has started something else).
+        """
+        identity = run_id(request.tenant, request.definition_id, request.trigger_type, request.key)
+        request_hash = content_hash({"payload": request.payload, "version": request.version})
+        async with self._storage.unit_of_work(request.tenant) as work:
+            found = await work.runs.get(identity)
+            if found is None:
+                version = await _startable(work, request)
+                check_payload(
+                    Definition.model_validate(version.parsed(), by_alias=True, by_name=False),
+                    request.payload,
+                )
+                created = await work.runs.add(_row(request, identity, request_hash, version))
+                found = await work.runs.get(identity)
+            else:
+                created = False
+        if found is None:
+            raise RuntimeError(f"run {identity} was committed and cannot be read")
+        if found.request_hash != request_hash:
+            raise InputError(
+                f"The key {request.key!r} has started run {identity} with another payload or "
+                "version.",
+                code="KEY_REUSED",
+                path="Idempotency-Key",
+                remedy="Use a new key for a new run.",
+            )
+        if created:
+            log.info(
+                f"Run {identity} of {request.definition_id} {found.version} is queued",
+                action="run.queued",
+                run_id=str(identity),
+                tenant=request.tenant,
+                definition=request.definition_id,
+            )
+        return Launched(found, created)
+
+
+def _row(request: LaunchRequest, identity: UUID, request_hash: str, version: VersionRow) -> NewRun:
+    return NewRun(
+        id=identity,
+        definition_id=request.definition_id,
+        version=version.version,
+        trigger_type=request.trigger_type,
+        execution_key=request.key,
+        request_hash=request_hash,
+        payload=request.payload,
+        created_by=request.by,
+    )
+
+
+async def _startable(work: UnitOfWork, request: LaunchRequest) -> VersionRow:
+    definition = await work.definitions.get(request.definition_id)
+    if definition is None:
+        raise NotFoundError(
+            f"There is no definition {request.definition_id!r}.",
+            remedy="GET /api/v1/definitions lists them.",
+        )
+    number = request.version or _active(definition)
+    version = await work.definitions.version(request.definition_id, number)
+    if version is None:
+        raise NotFoundError(
+            f"Definition {request.definition_id!r} has no version {number}.",
+            remedy=f"GET /api/v1/definitions/{request.definition_id}/versions lists them.",
+        )
+    return version
+
+
+def _active(definition: DefinitionRow) -> int:
+    if definition.state is DefinitionState.ACTIVE and definition.active_version is not None:
+        return definition.active_version
+    raise ConflictError(
+        f"Definition {definition.id!r} is {definition.state}, so it starts no runs.",
+        code="DEFINITION_NOT_ACTIVE",
+        remedy="Publish it first." if definition.state is DefinitionState.DRAFT else "Activate it.",
+    )

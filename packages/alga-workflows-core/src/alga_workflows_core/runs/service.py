@@ -1,0 +1,84 @@
+"""What people ask of runs: start one, wait for it, look at it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from uuid import UUID
+
+from alga_workflows_core.errors import NotFoundError
+from alga_workflows_core.runs.closed import ClosedRuns
+from alga_workflows_core.runs.launch import Launched, Launcher, LaunchRequest
+from alga_workflows_core.storage.runs import RunRow
+from alga_workflows_core.storage.steps import StepRow
+from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus
+
+LOOK_AGAIN_SECONDS = 1.0
+
+
+class RunService:
+    """Runs of any tenant, named in each call."""
+
+    def __init__(
+        self, *, storage: Storage, launcher: Launcher, closed: ClosedRuns, poke: Callable[[], None]
+    ) -> None:
+        self._storage = storage
+        self._launcher = launcher
+        self._closed = closed
+        self._poke_starter = poke
+
+    async def start(self, request: LaunchRequest) -> Launched:
+        """Commit the run (see `Launcher.launch`) and have it started at once."""
+        launched = await self._launcher.launch(request)
+        if launched.run.status is RunStatus.QUEUED:
+            self._poke_starter()
+        return launched
+
+    async def wait(self, tenant: str, run_id: UUID, seconds: float) -> RunRow:
+        """The run as it is when it has ended, or after `seconds`."""
+        deadline = time.monotonic() + seconds
+        with self._closed.watch(run_id) as hint:
+            while True:
+                hint.clear()
+                run = await self.get(tenant, run_id)
+                left = deadline - time.monotonic()
+                if run.status in FINAL_RUN_STATES or left <= 0:
+                    return run
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(left, LOOK_AGAIN_SECONDS)):
+                        await hint.wait()
+
+    async def get(self, tenant: str, run_id: UUID) -> RunRow:
+        """NotFoundError if this tenant has no such run."""
+        async with self._storage.unit_of_work(tenant) as work:
+            run = await work.runs.get(run_id)
+        if run is None:
+            raise NotFoundError(
+                f"There is no run {run_id}.", remedy="GET /api/v1/runs lists the newest."
+            )
+        return run
+
+    async def list(
+        self,
+        tenant: str,
+        *,
+        after: tuple[datetime, UUID] | None,
+        limit: int,
+        definition_id: str | None,
+        status: RunStatus | None,
+    ) -> list[RunRow]:
+        """The newest first."""
+        async with self._storage.unit_of_work(tenant) as work:
+            return await work.runs.list(
+                after=after, limit=limit, definition_id=definition_id, status=status
+            )
+
+    async def steps(self, tenant: str, run_id: UUID, *, after: int, limit: int) -> list[StepRow]:
+        """Steps in the order in which they began; NotFoundError if there is no such run."""
+        await self.get(tenant, run_id)
+        async with self._storage.unit_of_work(tenant) as work:
+            return await work.steps.list(run_id, after=after, limit=limit)

@@ -1,0 +1,188 @@
+"""Rows of definitions and of their published versions."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alga_workflows_core.storage.rows import read
+from alga_workflows_core.storage.tables import (
+    workflow_definition_versions as versions,
+)
+from alga_workflows_core.storage.tables import (
+    workflow_definitions as definitions,
+)
+from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.states import DefinitionState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefinitionRow:
+    """A definition with its draft; `draft` is JSON text."""
+
+    id: str
+    name: str
+    state: DefinitionState
+    draft: str | None
+    draft_hash: str | None
+    active_version: int | None
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+    updated_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionRow:
+    """A published version. `document` is JSON text, `hash` its identity."""
+
+    definition_id: str
+    version: int
+    hash: str
+    document: str
+    actions: list[JsonObject]
+    engine: int
+    expression_engine: str
+    note: str | None
+    published_at: datetime
+    published_by: str
+
+    def parsed(self) -> JsonObject:
+        """The document as JSON."""
+        return json.loads(self.document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVersion:
+    """What publishing writes."""
+
+    hash: str
+    document: str
+    actions: list[JsonObject]
+    engine: int
+    expression_engine: str
+    note: str | None
+
+
+class Definitions:
+    """The definitions of one tenant."""
+
+    def __init__(self, connection: AsyncConnection, tenant: str) -> None:
+        self._connection = connection
+        self._tenant = tenant
+
+    async def save_draft(
+        self, definition_id: str, *, name: str, draft: str, draft_hash: str, by: str
+    ) -> None:
+        """Replace the draft, making the definition if there is none. What runs is not touched."""
+        changed = {"name": name, "draft": draft, "draft_hash": draft_hash, "updated_by": by}
+        await self._connection.execute(
+            insert(definitions)
+            .values(tenant=self._tenant, id=definition_id, created_by=by, **changed)
+            .on_conflict_do_update(
+                index_elements=["tenant", "id"],
+                set_={**changed, "updated_at": func.clock_timestamp()},
+            )
+        )
+
+    async def get(self, definition_id: str, *, lock: bool = False) -> DefinitionRow | None:
+        """One definition; with `lock`, nobody else changes it until this transaction ends."""
+        query = select(definitions).where(*self._is(definition_id))
+        row = (
+            (await self._connection.execute(query.with_for_update() if lock else query))
+            .mappings()
+            .one_or_none()
+        )
+        return None if row is None else read(DefinitionRow, row)
+
+    async def list(self, *, after: str | None, limit: int) -> list[DefinitionRow]:
+        """By id, beginning behind `after`."""
+        query = select(definitions).where(definitions.c.tenant == self._tenant)
+        if after is not None:
+            query = query.where(definitions.c.id > after)
+        rows = await self._connection.execute(query.order_by(definitions.c.id).limit(limit))
+        return [read(DefinitionRow, row) for row in rows.mappings()]
+
+    async def activate(self, definition_id: str, version: int, *, by: str) -> None:
+        """Make `version` the one that new runs get. ConflictError where the state forbids it."""
+        await self._connection.execute(
+            update(definitions)
+            .where(*self._is(definition_id))
+            .values(
+                active_version=version,
+                state=DefinitionState.ACTIVE,
+                updated_at=func.clock_timestamp(),
+                updated_by=by,
+            )
+        )
+
+    async def add_version(self, definition_id: str, new: NewVersion, *, by: str) -> VersionRow:
+        """Append a version. The caller holds the definition's lock."""
+        next_number = (
+            select(func.coalesce(func.max(versions.c.version), 0) + 1)
+            .where(versions.c.tenant == self._tenant, versions.c.definition_id == definition_id)
+            .scalar_subquery()
+        )
+        row = await self._connection.execute(
+            insert(versions)
+            .values(
+                tenant=self._tenant,
+                definition_id=definition_id,
+                version=next_number,
+                hash=new.hash,
+                document=new.document,
+                actions=new.actions,
+                engine=new.engine,
+                expression_engine=new.expression_engine,
+                note=new.note,
+                published_by=by,
+            )
+            .returning(versions)
+        )
+        return read(VersionRow, row.mappings().one())
+
+    async def version_by_hash(self, definition_id: str, content_hash: str) -> VersionRow | None:
+        return await self._one_version(definition_id, versions.c.hash == content_hash)
+
+    async def version(self, definition_id: str, number: int) -> VersionRow | None:
+        return await self._one_version(definition_id, versions.c.version == number)
+
+    async def versions(
+        self, definition_id: str, *, after: int | None, limit: int
+    ) -> list[VersionRow]:
+        """The newest first, beginning below `after`."""
+        query = select(versions).where(
+            versions.c.tenant == self._tenant, versions.c.definition_id == definition_id
+        )
+        if after is not None:
+            query = query.where(versions.c.version < after)
+        rows = await self._connection.execute(
+            query.order_by(versions.c.version.desc()).limit(limit)
+        )
+        return [read(VersionRow, row) for row in rows.mappings()]
+
+    async def _one_version(
+        self, definition_id: str, condition: ColumnElement[bool]
+    ) -> VersionRow | None:
+        row = (
+            (
+                await self._connection.execute(
+                    select(versions).where(
+                        versions.c.tenant == self._tenant,
+                        versions.c.definition_id == definition_id,
+                        condition,
+                    )
+                )
+            )
+            .mappings()
+            .one_or_none()
+        )
+        return None if row is None else read(VersionRow, row)
+
+    def _is(self, definition_id: str) -> tuple[ColumnElement[bool], ...]:
+        return (definitions.c.tenant == self._tenant, definitions.c.id == definition_id)

@@ -1,0 +1,314 @@
+"""Definitions, versions, runs, steps, API keys; roles, row-level security, legal state changes.
+
+Revision ID: 0001
+Revises:
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+# Roles belong to the cluster, not to the database: another database of the same cluster may have
+# made them already, or be making them now.
+ROLES = """
+DO $$
+DECLARE wanted text;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY['alga_workflows', 'alga_workflows_scan'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', wanted);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+            END;
+        END IF;
+        IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
+            EXECUTE format('GRANT %I TO CURRENT_USER', wanted);
+        END IF;
+    END LOOP;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO alga_workflows, alga_workflows_scan',
+                   current_schema());
+END $$;
+"""
+
+TABLES = """
+CREATE TABLE workflow_definitions (
+    tenant text NOT NULL,
+    id text NOT NULL,
+    name text NOT NULL,
+    state text NOT NULL DEFAULT 'DRAFT',
+    draft text,
+    draft_hash text,
+    active_version integer,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_by text NOT NULL,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_by text NOT NULL,
+    PRIMARY KEY (tenant, id)
+);
+
+CREATE TABLE workflow_definition_versions (
+    tenant text NOT NULL,
+    definition_id text NOT NULL,
+    version integer NOT NULL,
+    hash text NOT NULL,
+    document text NOT NULL,
+    actions json NOT NULL,
+    engine integer NOT NULL,
+    expression_engine text NOT NULL,
+    note text,
+    published_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    published_by text NOT NULL,
+    PRIMARY KEY (tenant, definition_id, version),
+    UNIQUE (tenant, definition_id, hash),
+    FOREIGN KEY (tenant, definition_id) REFERENCES workflow_definitions (tenant, id)
+);
+
+CREATE TABLE workflow_runs (
+    tenant text NOT NULL,
+    id uuid NOT NULL,
+    definition_id text NOT NULL,
+    version integer NOT NULL,
+    status text NOT NULL,
+    trigger_type text NOT NULL,
+    execution_key text NOT NULL,
+    request_hash text,
+    payload json NOT NULL,
+    result json,
+    error json,
+    epoch integer NOT NULL DEFAULT 0,
+    seq bigint NOT NULL DEFAULT 0,
+    temporal_run_id text,
+    start_attempts integer NOT NULL DEFAULT 0,
+    start_due_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_by text NOT NULL,
+    started_at timestamptz,
+    closed_at timestamptz,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (tenant, id)
+);
+CREATE INDEX workflow_runs_newest ON workflow_runs (tenant, created_at DESC, id DESC);
+CREATE INDEX workflow_runs_to_start ON workflow_runs (start_due_at)
+    WHERE status IN ('QUEUED', 'STARTING');
+
+CREATE TABLE workflow_run_steps (
+    tenant text NOT NULL,
+    run_id uuid NOT NULL,
+    path text NOT NULL,
+    step_id text NOT NULL,
+    type text NOT NULL,
+    name text,
+    status text NOT NULL,
+    position bigint NOT NULL,
+    output json,
+    error json,
+    epoch integer NOT NULL,
+    seq bigint NOT NULL,
+    started_at timestamptz,
+    finished_at timestamptz,
+    PRIMARY KEY (tenant, run_id, path)
+);
+
+CREATE TABLE alga_api_keys (
+    tenant text NOT NULL,
+    id uuid NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    hash text NOT NULL UNIQUE,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    revoked_at timestamptz,
+    PRIMARY KEY (tenant, id)
+);
+
+CREATE TABLE alga_state_transitions (
+    machine text NOT NULL,
+    from_state text NOT NULL,
+    to_state text NOT NULL,
+    by_new_epoch boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (machine, from_state, to_state)
+);
+GRANT SELECT ON alga_state_transitions TO alga_workflows, alga_workflows_scan;
+"""
+
+# The legal changes of state. A retry of a run raises its epoch and may then leave a final state.
+TRANSITIONS = """
+INSERT INTO alga_state_transitions (machine, from_state, to_state) VALUES
+    ('run', 'QUEUED', 'STARTING'), ('run', 'QUEUED', 'FAILED'), ('run', 'QUEUED', 'CANCELED'),
+    ('run', 'STARTING', 'QUEUED'),
+    ('definition', 'DRAFT', 'ACTIVE'), ('definition', 'DRAFT', 'ARCHIVED'),
+    ('definition', 'ACTIVE', 'PAUSED'), ('definition', 'ACTIVE', 'ARCHIVED'),
+    ('definition', 'PAUSED', 'ACTIVE'), ('definition', 'PAUSED', 'ARCHIVED'),
+    ('definition', 'ARCHIVED', 'ACTIVE'),
+    ('step', 'RUNNING', 'SUCCEEDED'), ('step', 'RUNNING', 'FAILED'),
+    ('step', 'RUNNING', 'CANCELED');
+
+INSERT INTO alga_state_transitions (machine, from_state, to_state)
+SELECT 'run', f, t
+FROM unnest(ARRAY['STARTING', 'RUNNING', 'WAITING', 'PAUSED', 'PARKED']) f,
+     unnest(ARRAY['RUNNING', 'WAITING', 'PAUSED', 'PARKED',
+                  'SUCCEEDED', 'FAILED', 'CANCELED', 'TIMED_OUT']) t
+WHERE f <> t;
+
+INSERT INTO alga_state_transitions (machine, from_state, to_state, by_new_epoch)
+SELECT 'run', f, t, true
+FROM unnest(ARRAY['SUCCEEDED', 'FAILED', 'CANCELED', 'TIMED_OUT']) f,
+     unnest(ARRAY['QUEUED', 'STARTING', 'RUNNING', 'WAITING', 'PAUSED', 'PARKED',
+                  'SUCCEEDED', 'FAILED', 'CANCELED', 'TIMED_OUT']) t
+WHERE f <> t;
+
+INSERT INTO alga_state_transitions (machine, from_state, to_state, by_new_epoch)
+SELECT 'step', f, t, true
+FROM unnest(ARRAY['SUCCEEDED', 'FAILED', 'CANCELED']) f,
+     unnest(ARRAY['RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELED']) t
+WHERE f <> t;
+
+-- TG_ARGV: the machine, the column of the state, and 'epoch' where a new epoch may reopen.
+CREATE FUNCTION alga_check_transition() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    old_state text := to_jsonb(OLD) ->> TG_ARGV[1];
+    new_state text := to_jsonb(NEW) ->> TG_ARGV[1];
+    newer boolean := false;
+BEGIN
+    IF TG_NARGS > 2 THEN
+        newer := (to_jsonb(NEW) ->> TG_ARGV[2])::int > (to_jsonb(OLD) ->> TG_ARGV[2])::int;
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM alga_state_transitions t
+        WHERE t.machine = TG_ARGV[0] AND t.from_state = old_state AND t.to_state = new_state
+          AND (newer OR NOT t.by_new_epoch)
+    ) THEN
+        RAISE EXCEPTION 'a % may not change from % to %', TG_ARGV[0], old_state, new_state
+            USING ERRCODE = 'AW001', TABLE = TG_TABLE_NAME;
+    END IF;
+    RETURN NEW;
+END $$;
+
+-- A first row may be written in any state (a deleted row is rebuilt), but only in a known one.
+CREATE FUNCTION alga_check_state() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE new_state text := to_jsonb(NEW) ->> TG_ARGV[1];
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM alga_state_transitions t
+        WHERE t.machine = TG_ARGV[0] AND new_state IN (t.from_state, t.to_state)
+    ) THEN
+        RAISE EXCEPTION 'a % cannot be in state %', TG_ARGV[0], new_state
+            USING ERRCODE = 'AW001', TABLE = TG_TABLE_NAME;
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER known_state BEFORE INSERT ON workflow_runs
+    FOR EACH ROW EXECUTE FUNCTION alga_check_state('run', 'status');
+CREATE TRIGGER legal_transition BEFORE UPDATE ON workflow_runs
+    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
+    EXECUTE FUNCTION alga_check_transition('run', 'status', 'epoch');
+CREATE TRIGGER known_state BEFORE INSERT ON workflow_run_steps
+    FOR EACH ROW EXECUTE FUNCTION alga_check_state('step', 'status');
+CREATE TRIGGER legal_transition BEFORE UPDATE ON workflow_run_steps
+    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
+    EXECUTE FUNCTION alga_check_transition('step', 'status', 'epoch');
+CREATE TRIGGER known_state BEFORE INSERT ON workflow_definitions
+    FOR EACH ROW EXECUTE FUNCTION alga_check_state('definition', 'state');
+CREATE TRIGGER legal_transition BEFORE UPDATE ON workflow_definitions
+    FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state)
+    EXECUTE FUNCTION alga_check_transition('definition', 'state');
+
+CREATE FUNCTION alga_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'rows of % are immutable', TG_TABLE_NAME
+        USING ERRCODE = 'AW002', TABLE = TG_TABLE_NAME;
+END $$;
+CREATE TRIGGER immutable BEFORE UPDATE OR DELETE ON workflow_definition_versions
+    FOR EACH ROW EXECUTE FUNCTION alga_refuse_change();
+"""
+
+ROW_LEVEL_SECURITY = """
+DO $$
+DECLARE tenant_table text;
+BEGIN
+    FOREACH tenant_table IN ARRAY ARRAY[
+        'workflow_definitions', 'workflow_definition_versions', 'workflow_runs',
+        'workflow_run_steps', 'alga_api_keys'
+    ] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', tenant_table);
+        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tenant_table);
+        EXECUTE format(
+            'CREATE POLICY tenant_rows ON %I TO alga_workflows
+             USING (tenant = current_setting(''alga.tenant'', true))
+             WITH CHECK (tenant = current_setting(''alga.tenant'', true))', tenant_table);
+        EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I TO alga_workflows', tenant_table);
+    END LOOP;
+END $$;
+"""
+
+# Work across tenants: functions that run as a role of their own, which sees only what its policies
+# name, and answer ids and leases only.
+ACROSS_TENANTS = """
+GRANT SELECT ON workflow_runs, alga_api_keys TO alga_workflows_scan;
+GRANT UPDATE (status, start_attempts, start_due_at, updated_at) ON workflow_runs
+    TO alga_workflows_scan;
+CREATE POLICY scan_reads ON workflow_runs FOR SELECT TO alga_workflows_scan USING (true);
+CREATE POLICY scan_claims ON workflow_runs FOR UPDATE TO alga_workflows_scan
+    USING (status IN ('QUEUED', 'STARTING')) WITH CHECK (status = 'STARTING');
+CREATE POLICY scan_reads ON alga_api_keys FOR SELECT TO alga_workflows_scan USING (true);
+
+CREATE FUNCTION alga_claim_run_starts(at_most integer, lease interval)
+RETURNS TABLE (tenant text, run_id uuid)
+LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
+    UPDATE workflow_runs r
+    SET status = 'STARTING', start_attempts = r.start_attempts + 1,
+        start_due_at = clock_timestamp() + lease, updated_at = clock_timestamp()
+    FROM (
+        SELECT w.tenant, w.id FROM workflow_runs w
+        WHERE w.status IN ('QUEUED', 'STARTING') AND w.start_due_at <= clock_timestamp()
+        ORDER BY w.start_due_at
+        LIMIT at_most
+        FOR UPDATE SKIP LOCKED
+    ) due
+    WHERE r.tenant = due.tenant AND r.id = due.id
+    RETURNING r.tenant, r.id
+$$;
+
+CREATE FUNCTION alga_authenticate(key_hash text)
+RETURNS TABLE (tenant text, key_id uuid, role text)
+LANGUAGE sql STABLE SECURITY DEFINER AS $$
+    SELECT k.tenant, k.id, k.role FROM alga_api_keys k
+    WHERE k.hash = key_hash AND k.revoked_at IS NULL
+$$;
+
+DO $$
+DECLARE
+    here text := current_schema();
+    signature text;
+BEGIN
+    -- A function's owner needs CREATE on its schema at the moment it becomes the owner.
+    EXECUTE format('GRANT CREATE ON SCHEMA %I TO alga_workflows_scan', here);
+    FOREACH signature IN ARRAY ARRAY[
+        'alga_claim_run_starts(integer, interval)', 'alga_authenticate(text)'
+    ] LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', signature, here);
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', signature);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO alga_workflows', signature);
+        EXECUTE format('ALTER FUNCTION %s OWNER TO alga_workflows_scan', signature);
+    END LOOP;
+    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM alga_workflows_scan', here);
+END $$;
+"""
+
+
+def upgrade() -> None:
+    # The driver's own cursor: without parameters it takes several statements and leaves % alone.
+    with closing(op.get_bind().connection.cursor()) as cursor:
+        for script in (ROLES, TABLES, TRANSITIONS, ROW_LEVEL_SECURITY, ACROSS_TENANTS):
+            cursor.execute(script)
+
+
+def downgrade() -> None:
+    raise RuntimeError("There is nothing below the first migration; drop the database instead.")

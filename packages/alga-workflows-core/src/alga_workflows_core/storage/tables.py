@@ -1,0 +1,154 @@
+"""The tables, as SQLAlchemy Core sees them. Only repositories in this package import them.
+
+Values that runs produce are `json`, not `jsonb`: `jsonb` refuses the NUL character and half of a
+surrogate pair, which are legal JSON and which a remote service may answer with. Every table but
+`alga_state_transitions` belongs to tenants and is under forced row-level security.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+    text,
+)
+
+metadata = MetaData()
+
+
+def _timestamp(name: str, *, required: bool = False) -> Column[object]:
+    """A point in time; a required one is stamped by the database's clock."""
+    if required:
+        return Column(
+            name, DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()
+        )
+    return Column(name, DateTime(timezone=True))
+
+
+workflow_definitions = Table(
+    "workflow_definitions",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'DRAFT'")),
+    Column("draft", Text),
+    Column("draft_hash", Text),
+    Column("active_version", Integer),
+    _timestamp("created_at", required=True),
+    Column("created_by", Text, nullable=False),
+    _timestamp("updated_at", required=True),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
+workflow_definition_versions = Table(
+    "workflow_definition_versions",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("definition_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("actions", JSON(), nullable=False),
+    Column("engine", Integer, nullable=False),
+    Column("expression_engine", Text, nullable=False),
+    Column("note", Text),
+    _timestamp("published_at", required=True),
+    Column("published_by", Text, nullable=False),
+    PrimaryKeyConstraint("tenant", "definition_id", "version"),
+    UniqueConstraint("tenant", "definition_id", "hash"),
+    ForeignKeyConstraint(
+        ["tenant", "definition_id"], ["workflow_definitions.tenant", "workflow_definitions.id"]
+    ),
+)
+
+workflow_runs = Table(
+    "workflow_runs",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("definition_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("trigger_type", Text, nullable=False),
+    Column("execution_key", Text, nullable=False),
+    Column("request_hash", Text),
+    Column("payload", JSON(none_as_null=False), nullable=False),
+    Column("result", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+    Column("epoch", Integer, nullable=False, server_default=text("0")),
+    Column("seq", BigInteger, nullable=False, server_default=text("0")),
+    Column("temporal_run_id", Text),
+    Column("start_attempts", Integer, nullable=False, server_default=text("0")),
+    _timestamp("start_due_at", required=True),
+    _timestamp("created_at", required=True),
+    Column("created_by", Text, nullable=False),
+    _timestamp("started_at"),
+    _timestamp("closed_at"),
+    _timestamp("updated_at", required=True),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("workflow_runs_newest", "tenant", text("created_at DESC"), text("id DESC")),
+    Index(
+        "workflow_runs_to_start",
+        "start_due_at",
+        postgresql_where=text("status IN ('QUEUED', 'STARTING')"),
+    ),
+)
+
+workflow_run_steps = Table(
+    "workflow_run_steps",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("step_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("name", Text),
+    Column("status", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("output", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+    Column("epoch", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    _timestamp("started_at"),
+    _timestamp("finished_at"),
+    PrimaryKeyConstraint("tenant", "run_id", "path"),
+)
+
+api_keys = Table(
+    "alga_api_keys",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    _timestamp("created_at", required=True),
+    _timestamp("revoked_at"),
+    PrimaryKeyConstraint("tenant", "id"),
+    UniqueConstraint("hash"),
+)
+
+state_transitions = Table(
+    "alga_state_transitions",
+    metadata,
+    Column("machine", Text, nullable=False),
+    Column("from_state", Text, nullable=False),
+    Column("to_state", Text, nullable=False),
+    Column("by_new_epoch", Boolean, nullable=False, server_default=text("false")),
+    PrimaryKeyConstraint("machine", "from_state", "to_state"),
+)

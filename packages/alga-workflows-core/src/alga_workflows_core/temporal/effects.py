@@ -1,0 +1,190 @@
+"""The interpreter's world on Temporal: clock, chance, actions in three lanes, facts in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import TimeoutError as TemporalTimeout
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    FailureError,
+    is_cancelled_exception,
+)
+
+from alga_workflows_core.actions.lanes import Lane, LaneChooser
+from alga_workflows_core.definition.action_spec import PinnedAction, RetrySpec
+from alga_workflows_core.errors import Category, ErrorInfo
+from alga_workflows_core.interpreter.effects import ActionCall, StepError
+from alga_workflows_core.interpreter.facts import Fact
+from alga_workflows_core.temporal.names import (
+    FLUSH_ACTIVITY,
+    PERFORM_ACTIVITY,
+    TASK_QUEUE,
+    invocation_id,
+)
+from alga_workflows_core.temporal.pure import PurePerformer
+from alga_workflows_core.temporal.wire import (
+    FlushRequest,
+    PerformRequest,
+    PerformResult,
+    RunInput,
+)
+from alga_workflows_core.types.json import Json
+
+FLUSH_TIMEOUT = timedelta(seconds=10)
+# Facts wait for the database as long as it takes: the view never fails a run.
+FLUSH_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=30)
+)
+# An action whose worker was lost is repeated by Temporal; this bounds that.
+MAX_ELAPSED = timedelta(hours=24)
+LOCAL_MARGIN = timedelta(seconds=1)
+
+
+class TemporalEffects:
+    """One run's. Lives in workflow code: no I/O of its own, no clock but the workflow's."""
+
+    def __init__(self, start: RunInput, pure: PurePerformer) -> None:
+        self._identity = start.identity()
+        self._actions = {(action.id, action.version): action for action in start.actions}
+        self._pure = pure
+        self._lanes = LaneChooser(own_queue=TASK_QUEUE)
+        self._random = workflow.new_random()
+        self._facts: list[Fact] = []
+
+    def now(self) -> datetime:
+        return workflow.now()
+
+    def random(self) -> float:
+        return self._random.random()
+
+    def observe(self, fact: Fact) -> None:
+        self._facts.append(fact)
+
+    async def perform(self, call: ActionCall) -> Json:
+        pinned = self._actions.get((call.action_id, call.version))
+        if pinned is None:
+            raise StepError(
+                ErrorInfo(
+                    code="UNKNOWN_ACTION",
+                    category=Category.VALIDATION,
+                    message=f"This version has no action {call.action_id} {call.version} pinned.",
+                    step=call.step,
+                )
+            )
+        lane = self._lanes.choose(pinned, call.input, step=call.step)
+        if lane is Lane.INLINE:
+            return await self._pure.perform(call)
+        request = PerformRequest(
+            run=self._identity,
+            temporal_run_id=workflow.info().run_id,
+            step=call.step,
+            invocation_id=invocation_id(self._identity.run_id, self._identity.epoch, call.step),
+            action_id=call.action_id,
+            version=call.version,
+            input=call.input,
+            facts=self._take_facts() if pinned.queue == TASK_QUEUE else [],
+        )
+        try:
+            result = await self._execute(lane, pinned, request)
+        except FailureError as error:
+            if is_cancelled_exception(error):
+                raise
+            self._restore_unless_written(request.facts, error)
+            raise StepError(_error_info(error, call.step)) from error
+        if not result.flushed:
+            self._facts[:0] = request.facts
+        return result.output
+
+    async def flush(self) -> None:
+        """Write the facts that have not been written, however long that takes."""
+        if not self._facts:
+            return
+        await workflow.execute_local_activity(
+            FLUSH_ACTIVITY,
+            FlushRequest(
+                run=self._identity,
+                temporal_run_id=workflow.info().run_id,
+                facts=self._take_facts(),
+            ),
+            start_to_close_timeout=FLUSH_TIMEOUT,
+            retry_policy=FLUSH_RETRY,
+            summary="write rows",
+        )
+
+    async def _execute(
+        self, lane: Lane, pinned: PinnedAction, request: PerformRequest
+    ) -> PerformResult:
+        timeout = timedelta(seconds=pinned.timeout)
+        summary = f"{request.step}: {pinned.id}"
+        if lane is Lane.LOCAL:
+            return await workflow.execute_local_activity(
+                PERFORM_ACTIVITY,
+                request,
+                result_type=PerformResult,
+                start_to_close_timeout=timeout + LOCAL_MARGIN,
+                retry_policy=_retry_policy(pinned.retry),
+                summary=summary,
+            )
+        return await workflow.execute_activity(
+            PERFORM_ACTIVITY,
+            request,
+            result_type=PerformResult,
+            task_queue=pinned.queue,
+            start_to_close_timeout=timeout + LOCAL_MARGIN,
+            schedule_to_close_timeout=MAX_ELAPSED,
+            retry_policy=_retry_policy(pinned.retry),
+            summary=summary,
+        )
+
+    def _take_facts(self) -> list[Fact]:
+        facts, self._facts = self._facts, []
+        return facts
+
+    def _restore_unless_written(self, facts: Sequence[Fact], error: FailureError) -> None:
+        """Keep facts whose writing nobody confirmed; writing them twice changes nothing."""
+        details = _application_error(error)
+        if details is None or not _flushed(details):
+            self._facts[:0] = facts
+
+
+def _retry_policy(spec: RetrySpec) -> RetryPolicy:
+    return RetryPolicy(
+        initial_interval=timedelta(seconds=spec.first_delay),
+        backoff_coefficient=spec.multiplier,
+        maximum_interval=timedelta(seconds=max(spec.max_delay, spec.first_delay)),
+        maximum_attempts=spec.max_attempts,
+    )
+
+
+def _application_error(error: FailureError) -> ApplicationError | None:
+    # A local activity's failure arrives bare, a remote one's inside an ActivityError.
+    cause = error.cause if isinstance(error, ActivityError) else error
+    return cause if isinstance(cause, ApplicationError) else None
+
+
+def _flushed(error: ApplicationError) -> bool:
+    return len(error.details) > 1 and bool(error.details[1])
+
+
+def _error_info(error: FailureError, step: str) -> ErrorInfo:
+    application = _application_error(error)
+    if application is not None and application.details:
+        return ErrorInfo.from_json(cast("dict[str, Any]", application.details[0]))
+    cause = error.cause if isinstance(error, ActivityError) else error
+    if isinstance(cause, TemporalTimeout):
+        return ErrorInfo(
+            code="ACTION_TIMEOUT",
+            category=Category.TIMEOUT,
+            message="The action did not answer in time.",
+            retryable=True,
+            step=step,
+        )
+    return ErrorInfo(
+        code="ACTION_FAILED", category=Category.ACTION, message=str(cause or error), step=step
+    )

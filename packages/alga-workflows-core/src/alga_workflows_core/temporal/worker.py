@@ -1,0 +1,53 @@
+"""The SDK's worker with the settings that were measured for the interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from alga_workflows_core.actions.registry import Registry
+from alga_workflows_core.temporal.names import TASK_QUEUE
+from alga_workflows_core.temporal.pure import RegistryInterceptor
+from alga_workflows_core.temporal.workflow import RunWorkflow
+
+# docs/adr/0004 gives the measurement behind each figure.
+WORKFLOW_TASK_SLOTS = 40
+STICKY_TIMEOUT = timedelta(seconds=10)
+CACHED_RUNS = 1000
+ACTIVITY_SLOTS = 100
+
+
+def build_worker(
+    client: Client,
+    *,
+    registry: Registry,
+    activities: Sequence[Callable[..., Awaitable[Any]]],
+    build_id: str,
+    graceful_shutdown: timedelta,
+    on_fatal_error: Callable[[BaseException], Awaitable[None]] | None = None,
+) -> Worker:
+    """A worker of the authored queue that is not running yet."""
+    return Worker(
+        client,
+        task_queue=TASK_QUEUE,
+        workflows=[RunWorkflow],
+        activities=list(activities),
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflow_task_executor=ThreadPoolExecutor(
+            max_workers=WORKFLOW_TASK_SLOTS, thread_name_prefix="workflow-task"
+        ),
+        interceptors=[RegistryInterceptor(registry)],
+        build_id=build_id,
+        max_concurrent_workflow_tasks=WORKFLOW_TASK_SLOTS,
+        max_concurrent_activities=ACTIVITY_SLOTS,
+        max_concurrent_local_activities=ACTIVITY_SLOTS,
+        max_cached_workflows=CACHED_RUNS,
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        graceful_shutdown_timeout=graceful_shutdown,
+        on_fatal_error=on_fatal_error,
+    )

@@ -1,0 +1,73 @@
+"""The one Temporal workflow: it walks a definition to its end."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from alga_workflows_core.definition.document import ENGINE, Definition
+from alga_workflows_core.definition.identity import document_text
+from alga_workflows_core.errors import ErrorInfo
+from alga_workflows_core.interpreter.walk import Interpreter
+from alga_workflows_core.temporal.effects import TemporalEffects
+from alga_workflows_core.temporal.names import RUN_WORKFLOW
+from alga_workflows_core.temporal.pure import PurePerformer
+from alga_workflows_core.temporal.wire import RunInput
+from alga_workflows_core.types.json import Json, JsonObject
+
+
+@workflow.defn(name=RUN_WORKFLOW)
+class RunWorkflow:
+    """One run. Ends COMPLETED with the result, or FAILED with the author's error.
+
+    An author's error is an ApplicationError that is not retried. Anything else that is raised here
+    is a bug of ours, fails the workflow task and is tried again until a worker can do it.
+    """
+
+    @workflow.init
+    def __init__(self, start: RunInput) -> None:
+        if start.engine > ENGINE:
+            raise RuntimeError(
+                f"run {start.run_id} needs engine {start.engine}; this worker has {ENGINE}"
+            )
+        self._effects = TemporalEffects(start, PurePerformer(start))
+        self._interpreter = Interpreter(
+            _parse(document_text(start.definition)),
+            payload=start.payload,
+            system=_system(start),
+            effects=self._effects,
+        )
+
+    @workflow.run
+    async def run(self, start: RunInput) -> Any:  # noqa: ARG002 - the SDK hands it to both
+        finished = await self._interpreter.run()
+        await self._effects.flush()
+        if finished.error is not None:
+            raise _failure(finished.error)
+        result: Json = finished.result
+        return result
+
+
+@lru_cache(maxsize=256)
+def _parse(document: str) -> Definition:
+    """Parsed once per process and content, not once per run."""
+    return Definition.model_validate_json(document, by_alias=True, by_name=False)
+
+
+def _system(start: RunInput) -> JsonObject:
+    """What expressions see as `system`."""
+    return {
+        "tenant": start.tenant_id,
+        "runId": str(start.run_id),
+        "workflowId": start.workflow_id,
+        "workflowVersion": start.workflow_version,
+        "triggerType": start.trigger_type,
+        "startedAt": workflow.info().workflow_start_time.isoformat(),
+    }
+
+
+def _failure(error: ErrorInfo) -> ApplicationError:
+    return ApplicationError(error.message, error.as_json(), type=error.code, non_retryable=True)

@@ -1,0 +1,105 @@
+"""Pytest fixtures: real servers once per run, a database and a namespace of its own per test.
+
+Use it with `pytest_plugins = ["alga_workflows_core.testing.plugin"]`; the event loop has to be the
+session's (`asyncio_default_fixture_loop_scope = "session"`, and the same for tests).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client
+
+from alga_workflows_core.infra.database import Database
+from alga_workflows_core.infra.devstack import temporal_cli
+from alga_workflows_core.infra.devstack.postgres import PostgresServer
+from alga_workflows_core.infra.devstack.temporal_server import (
+    TemporalServer,
+    TemporalServerOptions,
+)
+from alga_workflows_core.infra.metrics import TemporalTelemetry, temporal_runtime
+from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
+from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.temporal.client import connect
+from alga_workflows_core.testing.databases import TestDatabases
+from alga_workflows_core.testing.namespaces import create_namespace
+
+
+@pytest_asyncio.fixture(scope="session")
+async def postgres_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncGenerator[PostgresServer]:
+    """One PostgreSQL for the whole run. Its commits do not survive a crash of the machine."""
+    folder = tmp_path_factory.mktemp("postgres")
+    server = await PostgresServer.start(
+        folder / "data", log_file=folder / "log", durable=False, settings=["max_connections=300"]
+    )
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def databases(postgres_server: PostgresServer) -> TestDatabases:
+    """Makes clones of a migrated template."""
+    made = TestDatabases(postgres_server)
+    await made.prepare()
+    return made
+
+
+@pytest_asyncio.fixture
+async def database_url(databases: TestDatabases) -> AsyncGenerator[str]:
+    """A migrated, empty database of this test's own."""
+    async with databases.clone() as url:
+        yield url
+
+
+@pytest_asyncio.fixture
+async def database(database_url: str) -> AsyncGenerator[Database]:
+    """A pool on the test's database."""
+    opened = Database(load(DatabaseSettings, {"DATABASE_URL": database_url}))
+    yield opened
+    await opened.close()
+
+
+@pytest_asyncio.fixture
+async def storage(database: Database) -> Storage:
+    """Units of work on the test's database."""
+    return Storage(database)
+
+
+@pytest.fixture(scope="session")
+def temporal_telemetry() -> TemporalTelemetry:
+    """The SDK's runtime, of which a process has one."""
+    return temporal_runtime()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def temporal_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncGenerator[TemporalServer]:
+    """One Temporal server for the whole run, in memory."""
+    folder = tmp_path_factory.mktemp("temporal")
+    binary: Path = await temporal_cli.find(print)  # pytest shows it when the start fails
+    server = await TemporalServer.start(
+        binary, TemporalServerOptions(), log_file=folder / "temporal.log"
+    )
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture
+async def temporal_client(
+    temporal_server: TemporalServer, temporal_telemetry: TemporalTelemetry
+) -> Client:
+    """A client in a namespace of this test's own."""
+    admin = await connect(
+        TemporalSettings(address=temporal_server.address), runtime=temporal_telemetry.runtime
+    )
+    namespace = await create_namespace(admin)
+    return await connect(
+        TemporalSettings(address=temporal_server.address, namespace=namespace),
+        runtime=temporal_telemetry.runtime,
+    )
