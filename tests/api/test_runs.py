@@ -131,11 +131,11 @@ async def test_the_execution_has_the_contract_names(
     )
     run_id = UUID(started.json()["runId"])
     handle = temporal_client.get_workflow_handle(f"workflow-runtime-v2:run:{run_id}")
+    assert await handle.result() == "Hello, stranger"
     described = await handle.describe()
     assert described.workflow_type == "workflowRuntimeV2RunWorkflow"
     assert described.task_queue == "workflow-runtime-v2"
     assert described.status is WorkflowExecutionStatus.COMPLETED
-    assert await handle.result() == "Hello, stranger"
     async with storage.unit_of_work("default") as work:
         row = await work.runs.get(run_id)
     assert row is not None

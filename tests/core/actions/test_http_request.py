@@ -29,7 +29,7 @@ from alga_workflows_core.infra.egress.client import create_client
 
 LOOPBACK = AddressPolicy(allow=(ip_network("127.0.0.0/8"),))
 
-Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
+Answer = bytes | Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ async def serving(*answers: Answer, host: str = "127.0.0.1") -> AsyncGenerator[S
             if isinstance(given, bytes):
                 writer.write(given)
             else:
-                await given(writer)
+                await given(reader, writer)
             await writer.drain()
         except ConnectionError:
             server.given_up.set()
@@ -252,7 +252,7 @@ async def test_a_body_of_exactly_the_limit_is_accepted() -> None:
 async def test_a_huge_body_is_left_unread() -> None:
     """Over the limit the connection is closed while the server still has most of it to send."""
 
-    async def endless(writer: asyncio.StreamWriter) -> None:
+    async def endless(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         while True:
             writer.write(b"a" * 65536)
@@ -311,18 +311,19 @@ async def test_an_answer_that_cannot_be_read_is_a_protocol_failure(
     assert (error.error_code, error.retryable) == ("HTTP_PROTOCOL", retryable)
 
 
-@pytest.mark.parametrize("drip", [False, True])
-async def test_the_whole_request_is_bounded_in_time(drip: bool) -> None:
+@pytest.mark.parametrize("drips", [False, True])
+async def test_the_whole_request_is_bounded_in_time(drips: bool) -> None:
     """A server that is silent, or always sends a little, ends in a timeout that may be retried."""
 
-    async def slow(writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" if drip else b"")
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not drips:
+            await reader.read()
+            return
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         while True:
-            await asyncio.sleep(0.02)
-            writer.write(b"a" if drip else b"")
+            writer.write(b"a")
             await writer.drain()
-            if writer.is_closing():
-                raise ConnectionResetError
+            await asyncio.sleep(0.02)
 
     async with serving(slow) as server:
         started = asyncio.get_running_loop().time()
@@ -387,7 +388,6 @@ async def test_a_failure_carries_the_beginning_of_the_body() -> None:
     [
         ("7", 7),
         ("0", 0),
-        (format_datetime(datetime.now(UTC) + timedelta(seconds=600), usegmt=True), 600),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
         ("99999999999999999999", 3600),
         ("Fri, 31 Dec 9999 23:59:59 GMT", 3600),
@@ -404,7 +404,16 @@ async def test_retry_after_is_honoured(value: str | None, seconds: float | None)
     async with serving(http("429 Too Many Requests", *headers)) as server:
         error = await failure(server.url)
 
-    assert error.retry_after == (None if seconds is None else pytest.approx(seconds, abs=60))
+    assert error.retry_after == seconds
+
+
+async def test_retry_after_may_be_a_date() -> None:
+    """A date becomes the seconds that are left until then."""
+    when = format_datetime(datetime.now(UTC) + timedelta(seconds=600), usegmt=True)
+    async with serving(http("503 Service Unavailable", f"Retry-After: {when}")) as server:
+        error = await failure(server.url)
+
+    assert error.retry_after == pytest.approx(590, abs=15)
 
 
 async def test_expected_statuses_are_answers_and_others_are_not() -> None:

@@ -82,7 +82,7 @@ async def test_stop_is_asked_first_and_then_forced(tmp_path: Path) -> None:
 
 async def test_a_missing_program_is_named(tmp_path: Path) -> None:
     """A command that cannot be started is an error that names it."""
-    with pytest.raises(AlgaError, match="The server could not be started(?s:.*)/no/such/program"):
+    with pytest.raises(AlgaError, match=r"The server could not be started(?s:.*)/no/such/program"):
         await ServerProcess.start(
             "The server", ["/no/such/program"], log_file=tmp_path / "log", environ={}
         )

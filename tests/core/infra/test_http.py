@@ -445,8 +445,9 @@ async def test_an_answer_that_has_begun_is_broken_off() -> None:
             await served.client.post("/", content=pieces(100, size=LIMIT))
 
 
-async def test_who_asks_first_is_refused_without_sending() -> None:
+async def test_who_asks_first_is_refused_without_sending(monkeypatch: pytest.MonkeyPatch) -> None:
     """`Expect: 100-continue` gets the 413 at once and no invitation to send."""
+    monkeypatch.setattr("alga_workflows_core.infra.asgi._DRAIN_SECONDS", DEADLINE * 2)
     async with serving(BodyLimit(Reader(), LIMIT)) as served:
         reader, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
         writer.write(
@@ -459,9 +460,13 @@ async def test_who_asks_first_is_refused_without_sending() -> None:
     assert b'"SIZE_LIMIT"' in answer
 
 
-async def test_a_client_that_never_ends_its_body_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The refused body is read on for a while only; then the connection is closed."""
-    monkeypatch.setattr("alga_workflows_core.infra.asgi._DRAIN_SECONDS", 0.1)
+@pytest.mark.parametrize("bound", [("_DRAIN_SECONDS", 0.1), ("_DRAIN_BYTES", 5)])
+async def test_a_client_that_never_ends_its_body_is_left(
+    monkeypatch: pytest.MonkeyPatch, bound: tuple[str, float]
+) -> None:
+    """The refused body is read on for a while, or a size, only; then the connection is closed."""
+    monkeypatch.setattr("alga_workflows_core.infra.asgi._DRAIN_SECONDS", DEADLINE * 2)
+    monkeypatch.setattr(f"alga_workflows_core.infra.asgi.{bound[0]}", bound[1])
     async with serving(BodyLimit(Reader(), LIMIT)) as served:
         reader, writer = await asyncio.open_connection("127.0.0.1", served.server.port)
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\nbegun")

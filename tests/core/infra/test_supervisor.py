@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -274,7 +275,8 @@ async def test_a_stop_that_comes_during_the_start_ends_it() -> None:
 async def test_a_service_that_waits_for_its_restart_stops_at_once() -> None:
     """A backoff of an hour does not hold up the stop."""
     _, (part,) = parts("a")
-    supervised = Supervised(part, backoff=Backoff(first=3600, longest=3600))
+    backoff = Backoff(first=3600, longest=3600)
+    supervised = Supervised(part, backoff=backoff, stop_timeout=DEADLINE * 2)
     await supervised.states.until("a", ups=1)
     part.failure = RuntimeError("boom")
     part.end.set()
@@ -357,7 +359,7 @@ async def test_periodic_work_runs_by_itself_and_when_poked() -> None:
 
 
 async def test_a_failed_round_is_logged_and_repeated_after_a_growing_wait() -> None:
-    """Errors never end the loop, and pokes do not shorten the wait that they caused."""
+    """Errors never end the loop, however many there are in a row."""
     rounds = Rounds()
     rounds.failures = 3
     service = PeriodicService("relay", 3600, rounds, backoff=QUICK)
@@ -371,6 +373,26 @@ async def test_a_failed_round_is_logged_and_repeated_after_a_growing_wait() -> N
     assert [line["action"] for line in logged] == ["service.round_failed"] * 3
     assert [line["retry_in_s"] for line in logged] == [0.01, 0.02, 0.02]
     assert all(line["exc_info"] for line in logged)
+
+
+async def test_a_poke_does_not_shorten_the_wait_after_a_failure() -> None:
+    """Else every hint from outside would hammer a server that is down."""
+    rounds, loop = Rounds(), asyncio.get_running_loop()
+    rounds.failures = 1
+    wait = Backoff(first=0.2, longest=0.2)
+    service = PeriodicService("relay", 3600, rounds, backoff=wait)
+    task = asyncio.create_task(service.run(lambda: None))
+    rounds.go_on.clear()
+    await rounds.next()
+    service.poke()
+    failed_at = loop.time()
+    rounds.go_on.set()
+
+    await rounds.next()
+
+    assert loop.time() - failed_at >= wait.first * 0.9
+    await service.stop()
+    await asyncio.wait_for(task, DEADLINE)
 
 
 async def test_stop_lets_a_round_finish() -> None:
@@ -436,6 +458,8 @@ class Script:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Output must be buffered, or there is nothing to flush.
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
         )
 
     def read_until(self, line: str) -> None:

@@ -245,11 +245,13 @@ def test_on_a_terminal_people_read_text(monkeypatch: pytest.MonkeyPatch) -> None
     stream = Terminal()
     configure_logging(LogSettings(), service="tested", stream=stream)
 
-    log.info("A step ended.", action="step.closed", step="a\n2026 [info] forged \x1b[2J")
-    (line,) = stream.getvalue().splitlines()
+    log.info("A step ended.", action="step.closed", step="a\n2026 [info] forged", other="\x1b[2J")
+    logging.getLogger("library").info("theirs\n2026 [info] forged \x1b[2J")
+    line, theirs = stream.getvalue().splitlines()
+    assert "theirs" in theirs
     assert "A step ended." in line
     assert "action=step.closed" in line
-    assert "\x1b" not in line
+    assert "\x1b" not in line + theirs
 
     log.error("It failed.", action="test.failed", exc_info=ValueError("readable"))
     assert stream.getvalue().rstrip().endswith("ValueError: readable")

@@ -25,7 +25,7 @@ from alga_workflows_core.infra.egress.client import create_client
 from alga_workflows_core.infra.health import Check, HealthMonitor
 from alga_workflows_core.infra.http import HttpServer
 from alga_workflows_core.infra.metrics import Metrics, TemporalTelemetry, temporal_runtime
-from alga_workflows_core.infra.supervisor import PeriodicService, Service, Supervisor
+from alga_workflows_core.infra.supervisor import Backoff, PeriodicService, Service, Supervisor
 from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.launch import Launcher
@@ -105,7 +105,9 @@ def _compose(
         on_change=metrics.dependency,
     )
     run_starter = RunStarter(storage=storage, client=client, metrics=metrics)
-    starter = PeriodicService("run-starter", 1.0, run_starter.start_due)
+    starter = PeriodicService(
+        "run-starter", 1.0, run_starter.start_due, backoff=Backoff(longest=2.0)
+    )
     activities = RunActivities(
         storage=storage, performer=Performer(registry), closed=closed, metrics=metrics
     )

@@ -41,9 +41,22 @@ class RunStarter:
         """Start every run that is due now."""
         while True:
             claimed = await self._storage.claim_run_starts(BATCH, LEASE)
-            await asyncio.gather(*(self._start(tenant, run) for tenant, run in claimed))
+            await asyncio.gather(*(self._start_one(tenant, run) for tenant, run in claimed))
             if len(claimed) < BATCH:
                 return
+
+    async def _start_one(self, tenant: str, run_id: UUID) -> None:
+        try:
+            await self._start(tenant, run_id)
+        except Exception:
+            # One run that cannot be started must not hold up the others; its lease brings it back.
+            self._metrics.run_start("failed")
+            log.exception(
+                f"Starting run {run_id} failed; it will be tried again",
+                action="run.start_failed",
+                run_id=str(run_id),
+                tenant=tenant,
+            )
 
     async def _start(self, tenant: str, run_id: UUID) -> None:
         async with self._storage.unit_of_work(tenant) as work:

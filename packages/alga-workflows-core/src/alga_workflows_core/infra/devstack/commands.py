@@ -56,7 +56,7 @@ async def run(
             if on_tick is not None and not on_tick(time.monotonic() - started):
                 break
     finally:
-        held_open.close()
+        pass
         output = await reading
         code = await process.wait()
     return Outcome(code=code, output=output.decode(errors="replace"))

@@ -169,56 +169,68 @@ FROM unnest(ARRAY['SUCCEEDED', 'FAILED', 'CANCELED']) f,
      unnest(ARRAY['RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELED']) t
 WHERE f <> t;
 
--- TG_ARGV: the machine, the column of the state, and 'epoch' where a new epoch may reopen.
-CREATE FUNCTION alga_check_transition() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    old_state text := to_jsonb(OLD) ->> TG_ARGV[1];
-    new_state text := to_jsonb(NEW) ->> TG_ARGV[1];
-    newer boolean := false;
+CREATE FUNCTION alga_require_transition(machine text, old_state text, new_state text, newer boolean)
+RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_NARGS > 2 THEN
-        newer := (to_jsonb(NEW) ->> TG_ARGV[2])::int > (to_jsonb(OLD) ->> TG_ARGV[2])::int;
-    END IF;
     IF NOT EXISTS (
         SELECT FROM alga_state_transitions t
-        WHERE t.machine = TG_ARGV[0] AND t.from_state = old_state AND t.to_state = new_state
+        WHERE t.machine = $1 AND t.from_state = old_state AND t.to_state = new_state
           AND (newer OR NOT t.by_new_epoch)
     ) THEN
-        RAISE EXCEPTION 'a % may not change from % to %', TG_ARGV[0], old_state, new_state
-            USING ERRCODE = 'AW001', TABLE = TG_TABLE_NAME;
+        RAISE EXCEPTION 'a % may not change from % to %', machine, old_state, new_state
+            USING ERRCODE = 'AW001';
+    END IF;
+END $$;
+
+-- A first row may be written in any state (a deleted row is rebuilt), but only in a known one.
+CREATE FUNCTION alga_require_state(machine text, new_state text)
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM alga_state_transitions t
+        WHERE t.machine = $1 AND new_state IN (t.from_state, t.to_state)
+    ) THEN
+        RAISE EXCEPTION 'a % cannot be in state %', machine, new_state USING ERRCODE = 'AW001';
+    END IF;
+END $$;
+
+-- For tables with `status` and `epoch`; the argument is the machine.
+CREATE FUNCTION alga_check_status() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM alga_require_state(TG_ARGV[0], NEW.status);
+    ELSE
+        PERFORM alga_require_transition(
+            TG_ARGV[0], OLD.status, NEW.status, NEW.epoch > OLD.epoch);
     END IF;
     RETURN NEW;
 END $$;
 
--- A first row may be written in any state (a deleted row is rebuilt), but only in a known one.
-CREATE FUNCTION alga_check_state() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE new_state text := to_jsonb(NEW) ->> TG_ARGV[1];
+CREATE FUNCTION alga_check_definition_state() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NOT EXISTS (
-        SELECT FROM alga_state_transitions t
-        WHERE t.machine = TG_ARGV[0] AND new_state IN (t.from_state, t.to_state)
-    ) THEN
-        RAISE EXCEPTION 'a % cannot be in state %', TG_ARGV[0], new_state
-            USING ERRCODE = 'AW001', TABLE = TG_TABLE_NAME;
+    IF TG_OP = 'INSERT' THEN
+        PERFORM alga_require_state('definition', NEW.state);
+    ELSE
+        PERFORM alga_require_transition('definition', OLD.state, NEW.state, false);
     END IF;
     RETURN NEW;
 END $$;
 
 CREATE TRIGGER known_state BEFORE INSERT ON workflow_runs
-    FOR EACH ROW EXECUTE FUNCTION alga_check_state('run', 'status');
+    FOR EACH ROW EXECUTE FUNCTION alga_check_status('run');
 CREATE TRIGGER legal_transition BEFORE UPDATE ON workflow_runs
     FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
-    EXECUTE FUNCTION alga_check_transition('run', 'status', 'epoch');
+    EXECUTE FUNCTION alga_check_status('run');
 CREATE TRIGGER known_state BEFORE INSERT ON workflow_run_steps
-    FOR EACH ROW EXECUTE FUNCTION alga_check_state('step', 'status');
+    FOR EACH ROW EXECUTE FUNCTION alga_check_status('step');
 CREATE TRIGGER legal_transition BEFORE UPDATE ON workflow_run_steps
     FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
-    EXECUTE FUNCTION alga_check_transition('step', 'status', 'epoch');
+    EXECUTE FUNCTION alga_check_status('step');
 CREATE TRIGGER known_state BEFORE INSERT ON workflow_definitions
-    FOR EACH ROW EXECUTE FUNCTION alga_check_state('definition', 'state');
+    FOR EACH ROW EXECUTE FUNCTION alga_check_definition_state();
 CREATE TRIGGER legal_transition BEFORE UPDATE ON workflow_definitions
     FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state)
-    EXECUTE FUNCTION alga_check_transition('definition', 'state');
+    EXECUTE FUNCTION alga_check_definition_state();
 
 CREATE FUNCTION alga_refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
