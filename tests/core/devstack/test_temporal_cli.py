@@ -104,6 +104,8 @@ async def test_two_builds_at_once_are_one(machine: Machine) -> None:
     assert first == second
     assert machine.count.read_text().splitlines() == ["run"]
     assert any("Another process" in line for line in machine.reported)
+    assert len([line for line in machine.reported if "go install" in line]) == 1
+    assert len([line for line in machine.reported if "(about 100 MB)" in line]) == 1
 
 
 async def test_what_was_tried_is_told(machine: Machine) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from datetime import UTC, datetime
 from random import Random
+from types import MappingProxyType
 from typing import Any, cast
 
 import pytest
@@ -83,12 +84,10 @@ def test_a_value_is_read_from_the_context(text: str, value: object) -> None:
 
 def test_a_context_may_be_any_mapping() -> None:
     """A read-only view of names works like a dict."""
-
-    class View(dict[str, Any]):
-        pass
-
-    assert evaluate("payload.name", View(CONTEXT), sources()) == "Ada"
-    assert evaluate("$keys($)", copy.copy({"a": 1, "b": 2}), sources()) == ["a", "b"]
+    view = MappingProxyType(CONTEXT)
+    assert evaluate("payload.name", view, sources()) == "Ada"
+    assert evaluate_condition("item.price = 7", view, sources()) is True
+    assert evaluate_items("$keys($)", view, sources()) == ["payload", "vars", "item"]
 
 
 @pytest.mark.parametrize(

@@ -180,13 +180,13 @@ async def test_services_count_as_checks() -> None:
     async with running(monitor):
         monitor.report_service("poller", up=True)
         assert monitor.snapshot()["ready"] is True
-        monitor.report_service("poller", up=False, error="RuntimeError: gone")
+        monitor.report_service("poller", up=False, error="RuntimeError: x://u:hush@h\ngone")
         red = monitor.snapshot()
         monitor.report_service("poller", up=True)
         green = monitor.snapshot()
 
     assert red["ready"] is False
-    assert red["checks"]["service.poller"].get("error") == "RuntimeError: gone"
+    assert red["checks"]["service.poller"].get("error") == "RuntimeError: x://u:***@h gone"
     assert green["ready"] is True
     assert "error" not in green["checks"]["service.poller"]
 

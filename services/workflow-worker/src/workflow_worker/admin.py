@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Awaitable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from uuid import UUID, uuid4
 
-from temporalio.runtime import Runtime
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.service import RPCError
 
-from alga_workflows_core.errors import AlgaError, InputError, NotFoundError
+from alga_workflows_core.errors import AlgaError, InputError, NotFoundError, SettingsError
 from alga_workflows_core.infra.auth import Role, generate_key, hash_key
-from alga_workflows_core.infra.database import Database
+from alga_workflows_core.infra.database import Database, first_line
 from alga_workflows_core.infra.metrics import temporal_runtime
-from alga_workflows_core.infra.settings import DatabaseSettings, load
+from alga_workflows_core.infra.settings import DatabaseSettings, LogSettings, load_all
 from alga_workflows_core.storage import migrate as schema
 from alga_workflows_core.storage.api_keys import ApiKeyRow
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import connect, server_version
-from workflow_worker.settings import ServiceSettings
+from workflow_worker.settings import TENANT_PATTERN, ServiceSettings
 
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+DISTRIBUTIONS = ("workflow-worker", "alga-workflows-core")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,12 @@ class CheckLine:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What is configured and reachable. Holds no secret."""
+    """What is installed, configured and reachable. Holds no secret.
 
+    `settings` is empty when they are wrong; a line says what is wrong then.
+    """
+
+    versions: dict[str, str]
     settings: dict[str, str]
     lines: list[CheckLine]
 
@@ -55,34 +62,47 @@ class CheckReport:
 
     def as_json(self) -> str:
         checks = {line.name: {"ok": line.ok, "detail": line.detail} for line in self.lines}
-        return json.dumps({"ok": self.ok, "settings": self.settings, "checks": checks})
+        return json.dumps(
+            {
+                "ok": self.ok,
+                "versions": self.versions,
+                "settings": self.settings,
+                "checks": checks,
+            }
+        )
 
     def as_text(self) -> str:
-        settings = [f"  {name} = {value}" for name, value in self.settings.items()]
-        checks = [
-            f"  {'ok    ' if line.ok else 'FAILED'}  {line.name}: {line.detail}"
-            for line in self.lines
-        ]
-        return "\n".join(["Settings", *settings, "Checks", *checks])
+        return "\n".join(
+            [
+                "Versions",
+                *(f"  {name} {number}" for name, number in self.versions.items()),
+                "Settings",
+                *(f"  {name}={value}" for name, value in self.settings.items()),
+                "Checks",
+                *(
+                    f"  {'ok    ' if line.ok else 'FAILED'}  {line.name}: {line.detail}"
+                    for line in self.lines
+                ),
+            ]
+        )
 
 
 async def migrate_database() -> tuple[str | None, str]:
-    """The schema's revision before and after."""
-    async with aclosing(_OpenDatabase()) as opened:
-        await opened.database.ping()
-        return await schema.migrate(opened.database)
+    """The schema's revision before and after, of the database that the environment names."""
+    async with _configured_database() as database:
+        return await schema.migrate(database)
 
 
 async def create_key(tenant: str, name: str, role: Role) -> CreatedKey:
     """A new key of `tenant`; InputError if that cannot be a tenant's name."""
-    if not _TENANT.fullmatch(tenant):
+    if not re.fullmatch(TENANT_PATTERN, tenant):
         raise InputError(
             f"{tenant!r} cannot be a tenant.",
             path="--tenant",
             remedy="Use letters, digits, '.', '_' and '-', 64 at most.",
         )
     created = CreatedKey(uuid4(), generate_key())
-    async with aclosing(_OpenDatabase()) as opened, opened.storage.unit_of_work(tenant) as work:
+    async with _configured_storage() as storage, storage.unit_of_work(tenant) as work:
         await work.api_keys.add(
             created.id, name=name, role=role.label, key_hash=hash_key(created.key)
         )
@@ -91,7 +111,7 @@ async def create_key(tenant: str, name: str, role: Role) -> CreatedKey:
 
 async def list_keys(tenant: str) -> list[ApiKeyRow]:
     """The keys of `tenant`, the newest first."""
-    async with aclosing(_OpenDatabase()) as opened, opened.storage.unit_of_work(tenant) as work:
+    async with _configured_storage() as storage, storage.unit_of_work(tenant) as work:
         return await work.api_keys.list()
 
 
@@ -100,8 +120,12 @@ async def revoke_key(tenant: str, key_id: str) -> None:
     try:
         identity = UUID(key_id)
     except ValueError as error:
-        raise InputError(f"{key_id!r} is not the id of a key.", path="id") from error
-    async with aclosing(_OpenDatabase()) as opened, opened.storage.unit_of_work(tenant) as work:
+        raise InputError(
+            f"{key_id!r} is not the id of a key.",
+            path="id",
+            remedy="`workflow-worker keys list` lists them.",
+        ) from error
+    async with _configured_storage() as storage, storage.unit_of_work(tenant) as work:
         if not await work.api_keys.revoke(identity):
             raise NotFoundError(
                 f"Tenant {tenant!r} has no valid key {identity}.",
@@ -110,38 +134,46 @@ async def revoke_key(tenant: str, key_id: str) -> None:
 
 
 async def check() -> CheckReport:
-    """Look at settings, PostgreSQL and Temporal; SettingsError if the settings are wrong."""
-    settings = ServiceSettings.load()
+    """Look at settings, PostgreSQL, its schema and Temporal. What is wrong is in the report."""
+    versions = {name: version(name) for name in DISTRIBUTIONS}
+    try:
+        settings = ServiceSettings.load()
+    except SettingsError as error:
+        return CheckReport(versions, {}, [CheckLine("settings", ok=False, detail=str(error))])
     database = Database(settings.database)
     try:
-        lines = [
-            await _line("postgresql", _answers(database)),
-            await _line("schema", _expected_schema(database)),
-            await _line("temporal", _temporal(settings, temporal_runtime().runtime)),
-        ]
+        postgresql, temporal = await asyncio.gather(
+            _line("postgresql", _answers(database)), _line("temporal", _temporal(settings))
+        )
+        found = (
+            await _line("schema", _expected_schema(database))
+            if postgresql.ok
+            else CheckLine("schema", ok=False, detail="PostgreSQL has to answer first.")
+        )
     finally:
         await database.close()
-    shown = {
-        "DATABASE_URL": settings.database.address,
-        "TEMPORAL_ADDRESS": settings.temporal.address,
-        "TEMPORAL_NAMESPACE": settings.temporal.namespace,
-        "WORKFLOW_HOST": settings.http.host,
-        "PORT": str(settings.http.port),
-        "LOG_LEVEL": settings.logs.level,
-        "WORKFLOW_BUILD_ID": settings.process.build_id,
-    }
-    return CheckReport(shown, lines)
+    return CheckReport(versions, settings.shown(), [postgresql, found, temporal])
 
 
-class _OpenDatabase:
-    """The database that the environment names, for one command."""
+@asynccontextmanager
+async def _configured_database() -> AsyncGenerator[Database]:
+    """The database that the environment names; UnavailableError if it does not answer."""
+    # The logs' settings are in use already; what is wrong with them is told here.
+    settings, _ = load_all(DatabaseSettings, LogSettings)
+    database = Database(settings)
+    try:
+        await database.ping()
+        yield database
+    finally:
+        await database.close()
 
-    def __init__(self) -> None:
-        self.database = Database(load(DatabaseSettings))
-        self.storage = Storage(self.database)
 
-    async def aclose(self) -> None:
-        await self.database.close()
+@asynccontextmanager
+async def _configured_storage() -> AsyncGenerator[Storage]:
+    """The same with the expected schema; ConflictError otherwise."""
+    async with _configured_database() as database:
+        await schema.check_revision(database)
+        yield Storage(database)
 
 
 async def _line(name: str, looking: Awaitable[str]) -> CheckLine:
@@ -149,6 +181,8 @@ async def _line(name: str, looking: Awaitable[str]) -> CheckLine:
         return CheckLine(name, ok=True, detail=await looking)
     except AlgaError as error:
         return CheckLine(name, ok=False, detail=str(error))
+    except (SQLAlchemyError, RPCError) as error:
+        return CheckLine(name, ok=False, detail=first_line(error))
 
 
 async def _answers(database: Database) -> str:
@@ -157,12 +191,11 @@ async def _answers(database: Database) -> str:
 
 
 async def _expected_schema(database: Database) -> str:
-    await database.ping()
     await schema.check_revision(database)
     return f"revision {schema.expected_revision()}"
 
 
-async def _temporal(settings: ServiceSettings, runtime: Runtime) -> str:
-    client = await connect(settings.temporal, runtime=runtime)
-    version = await server_version(client)
-    return f"{settings.temporal.address} answers, version {version}, namespace {client.namespace}"
+async def _temporal(settings: ServiceSettings) -> str:
+    client = await connect(settings.temporal, runtime=temporal_runtime().runtime)
+    number = await server_version(client)
+    return f"{settings.temporal.address} answers, version {number}, namespace {client.namespace}"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
-from typing import TypeVar
 
 import structlog
 from temporalio.client import Client
@@ -19,13 +18,19 @@ from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.api.access import Access, DevAccess, KeyAccess
 from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.definitions import DefinitionService
-from alga_workflows_core.errors import UnavailableError
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.egress.client import create_client
 from alga_workflows_core.infra.health import Check, HealthMonitor
+from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.http import HttpServer
 from alga_workflows_core.infra.metrics import Metrics, TemporalTelemetry, temporal_runtime
-from alga_workflows_core.infra.supervisor import Backoff, PeriodicService, Service, Supervisor
+from alga_workflows_core.infra.supervisor import (
+    Backoff,
+    PeriodicService,
+    Service,
+    StateListener,
+    Supervisor,
+)
 from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.launch import Launcher
@@ -33,17 +38,14 @@ from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.runs.starter import RunStarter
 from alga_workflows_core.storage.migrate import check_revision
 from alga_workflows_core.storage.unit_of_work import Storage
-from alga_workflows_core.temporal.client import connect, describe_namespace
+from alga_workflows_core.temporal.client import describe_namespace
 from alga_workflows_core.temporal.worker import build_worker
 from alga_workflows_core.worker.poller import Poller
+from workflow_worker.reach import reach_servers
 from workflow_worker.settings import ServiceSettings
+from workflow_worker.stopping import unless_stopped
 
 log = structlog.get_logger()
-
-T = TypeVar("T")
-
-START_POLL_SECONDS = 1.0
-ATTEMPT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,8 @@ async def serve(
     on_ready: Callable[[str], None] | None = None,
     telemetry: TemporalTelemetry | None = None,
 ) -> None:
-    """Serve until `stop` is set. `on_ready` gets the URL of the API. `telemetry` is the process's, if it has one.
+    """Serve until `stop` is set. `on_ready` gets the URL of the API; `telemetry` is the process's,
+    if it has one already.
 
     UnavailableError (or an ExceptionGroup of two) if PostgreSQL or Temporal cannot be reached
     within the start time-out; ConflictError if the schema is not the expected one.
@@ -72,7 +75,10 @@ async def serve(
         database = Database(settings.database)
         undo.push_async_callback(database.close)
         telemetry = telemetry or temporal_runtime()
-        client = await _reach_servers(settings, database, telemetry)
+        reaching = reach_servers(settings, database, telemetry.runtime)
+        client = await unless_stopped(stop, reaching)
+        if client is None:
+            return
         await check_revision(database)
         http_client = create_client(settings.egress.policy)
         undo.push_async_callback(http_client.aclose)
@@ -92,18 +98,9 @@ def _compose(
 ) -> Supervisor:
     metrics = Metrics()
     storage = Storage(database)
-    closed = ClosedRuns(database, settings.database)
-    health = HealthMonitor(
-        [
-            Check(name="postgresql", probe=database.ping, address=database.address),
-            Check(
-                name="temporal",
-                probe=lambda: describe_namespace(client),
-                address=settings.temporal.address,
-            ),
-        ],
-        on_change=metrics.dependency,
-    )
+    hints = Hints(database, settings.database)
+    closed = ClosedRuns(hints)
+    health = _health(settings, database, client, metrics)
     run_starter = RunStarter(storage=storage, client=client, metrics=metrics)
     starter = PeriodicService(
         "run-starter", 1.0, run_starter.start_due, backoff=Backoff(longest=2.0)
@@ -139,69 +136,44 @@ def _compose(
         )
     )
     http = HttpServer(app, host=settings.http.host, port=settings.http.port)
-    announce = _Announce(http, on_ready)
     return Supervisor(
-        [health, closed, poller, starter, *mode.extra_services, http, announce],
+        [health, hints, *mode.extra_services, poller, starter, http],
         # Activities get the time that was promised them; the SDK needs a moment more to end.
         stop_timeout=settings.process.stop_timeout + 5.0,
-        on_state=health.report_service,
+        on_state=_announcing(health, http, on_ready),
     )
 
 
-class _Announce:
-    """Says where the API is, once everything before it is ready."""
-
-    name = "announce"
-
-    def __init__(self, http: HttpServer, on_ready: Callable[[str], None] | None) -> None:
-        self._http = http
-        self._on_ready = on_ready
-        self._stopping = asyncio.Event()
-
-    async def run(self, ready: Callable[[], None]) -> None:
-        log.info(f"Serving on {self._http.url}", action="process.ready", url=self._http.url)
-        ready()
-        if self._on_ready is not None:
-            self._on_ready(self._http.url)
-        await self._stopping.wait()
-
-    async def stop(self) -> None:
-        self._stopping.set()
-
-
-async def _reach_servers(
-    settings: ServiceSettings, database: Database, telemetry: TemporalTelemetry
-) -> Client:
-    """A client, once both servers answer; all that do not are named in one error."""
-    seconds = settings.process.start_timeout
-    reached = await asyncio.gather(
-        _reach(database.ping, seconds),
-        _reach(
-            lambda timeout: connect(settings.temporal, runtime=telemetry.runtime, timeout=timeout),
-            seconds,
-        ),
-        return_exceptions=True,
+def _health(
+    settings: ServiceSettings, database: Database, client: Client, metrics: Metrics
+) -> HealthMonitor:
+    """Watches the two servers that every request needs."""
+    return HealthMonitor(
+        [
+            Check(name="postgresql", probe=database.ping, address=database.address),
+            Check(
+                name="temporal",
+                probe=lambda: describe_namespace(client),
+                address=settings.temporal.address,
+            ),
+        ],
+        on_change=metrics.dependency,
     )
-    failures = [result for result in reached if isinstance(result, BaseException)]
-    for failure in failures:
-        if not isinstance(failure, UnavailableError):
-            raise failure
-    if len(failures) > 1:
-        raise BaseExceptionGroup("PostgreSQL and Temporal cannot be reached", failures)
-    if failures:
-        raise failures[0]
-    return reached[1]  # pyright: ignore[reportReturnType] - the second of two successes
 
 
-async def _reach(attempt: Callable[[float], Awaitable[T]], seconds: float) -> T:
-    """`attempt` until it succeeds, or its last UnavailableError after `seconds`."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + seconds
-    while True:
-        try:
-            return await attempt(min(ATTEMPT_SECONDS, deadline - loop.time()))
-        except UnavailableError as error:
-            if loop.time() + START_POLL_SECONDS >= deadline:
-                raise
-            log.warning(f"{error} Trying again.", action="dependency.awaited")
-        await asyncio.sleep(START_POLL_SECONDS)
+def _announcing(
+    health: HealthMonitor, http: HttpServer, on_ready: Callable[[str], None] | None
+) -> StateListener:
+    """Keeps `health` informed, and says where the API is once that, the last service, is up."""
+    announced = False
+
+    def listen(name: str, up: bool, error: str | None = None) -> None:
+        nonlocal announced
+        health.report_service(name, up, error)
+        if name == http.name and up and not announced:
+            announced = True
+            log.info(f"Serving on {http.url}", action="process.ready", url=http.url)
+            if on_ready is not None:
+                on_ready(http.url)
+
+    return listen

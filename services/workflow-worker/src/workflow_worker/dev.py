@@ -7,24 +7,24 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from alga_workflows_core.errors import AlgaError
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.devstack import paths
 from alga_workflows_core.infra.devstack.stack import DevStack, StackInfo, find_running
 from alga_workflows_core.infra.http import HttpServer
-from alga_workflows_core.infra.settings import load
 from alga_workflows_core.storage.migrate import migrate
 from workflow_worker.compose import Mode, serve
 from workflow_worker.desk import desk_server
 from workflow_worker.sample import SampleRun, run_sample
-from workflow_worker.settings import DevSettings, ServiceSettings
+from workflow_worker.settings import ServiceSettings
+from workflow_worker.stopping import INTERRUPTED, unless_stopped
 
 LOOPBACK = "127.0.0.0/8,::1/128"
-INTERRUPTED = 130
 
 
 def report(line: str) -> None:
@@ -39,39 +39,44 @@ class _Local:
 
     settings: ServiceSettings
     desk: HttpServer
-    tenant: str
 
 
 async def dev(stop: asyncio.Event) -> None:
     """Serve until `stop`; run the sample once at the start. Data is kept between starts."""
+    _settings(os.environ)
     folder = paths.state_folder()
     async with AsyncExitStack() as undo:
         running = find_running(folder)
         if running is None:
-            stack = await DevStack.start(folder, report=report)
+            stack = await unless_stopped(stop, DevStack.start(folder, report=report))
+            if stack is None:
+                return
             undo.push_async_callback(stack.stop)
             running = stack.info
         else:
             report(f"Using the servers of process {running.pid}: {running.summary}")
-        local = await _prepare(running, os.environ)
-        url = asyncio.get_running_loop().create_future()
-        async with asyncio.TaskGroup() as group:
-            serving = group.create_task(_serve(local, stop, url))
-            run = await _sample_while(serving, local, url)
-            if run is not None:
-                _show(run, await url, running.temporal_ui)
+        local = await unless_stopped(stop, _prepare(os.environ, running))
+        if local is None:
+            return
+        async with _serving(local, stop) as url:
+            if url is not None:
+                await _show_sample(local, stop, url, running.temporal_ui)
 
 
 async def demo(stop: asyncio.Event, *, as_json: bool) -> int:
-    """Run the sample on servers of its own, print how it went; the exit status."""
+    """Run the sample to its end, print how it went, leave nothing behind; the exit status.
+
+    The servers are started for it alone, unless DATABASE_URL and TEMPORAL_ADDRESS name others.
+    """
+    environ = {**os.environ, "PORT": "0"}
+    _settings(environ)
     with tempfile.TemporaryDirectory(prefix="alga-demo-", ignore_cleanup_errors=True) as folder:
-        async with await DevStack.start(Path(folder), report=report, durable=False) as stack:
-            local = await _prepare(stack.info, {**os.environ, "PORT": "0"})
-            url = asyncio.get_running_loop().create_future()
-            async with asyncio.TaskGroup() as group:
-                serving = group.create_task(_serve(local, stop, url))
-                run = await _sample_while(serving, local, url)
-                stop.set()
+        starting = DevStack.start(Path(folder), report=report, durable=False)
+        stack = await unless_stopped(stop, starting)
+        if stack is None:
+            return INTERRUPTED
+        async with stack:
+            run = await _finished_sample(environ, stack.info, stop)
     if run is None:
         return INTERRUPTED
     sys.stdout.write(json.dumps(run.as_json()) if as_json else run.as_text())
@@ -79,53 +84,77 @@ async def demo(stop: asyncio.Event, *, as_json: bool) -> int:
     return 0 if run.status == "SUCCEEDED" else 1
 
 
-async def _prepare(stack: StackInfo, environ: Mapping[str, str]) -> _Local:
-    """Settings for the servers of `stack`, whose database gets the present schema."""
-    allowed = ",".join(filter(None, [environ.get("WORKFLOW_HTTP_ALLOW", ""), LOOPBACK]))
-    settings = ServiceSettings.load(
-        {
-            **environ,
-            "DATABASE_URL": stack.database_url,
-            "TEMPORAL_ADDRESS": stack.temporal_address,
-            # The sample's desk is on this machine.
-            "WORKFLOW_HTTP_ALLOW": allowed,
-        }
-    )
-    database = Database(settings.database)
-    try:
-        await migrate(database)
-    finally:
-        await database.close()
-    return _Local(settings, desk_server(), load(DevSettings, environ).tenant)
-
-
-async def _serve(local: _Local, stop: asyncio.Event, url: asyncio.Future[str]) -> None:
-    await serve(
-        local.settings,
-        stop=stop,
-        mode=Mode(open_tenant=local.tenant, extra_services=(local.desk,)),
-        on_ready=url.set_result,
-    )
-
-
-async def _sample_while(
-    serving: asyncio.Task[None], local: _Local, url: asyncio.Future[str]
+async def _finished_sample(
+    environ: Mapping[str, str], stack: StackInfo, stop: asyncio.Event
 ) -> SampleRun | None:
-    """The finished sample, or None if serving ended before that."""
-    await asyncio.wait({serving, url}, return_when=asyncio.FIRST_COMPLETED)
-    if not url.done():
+    """Serve until the sample has run; None if `stop` came first."""
+    local = await unless_stopped(stop, _prepare(environ, stack))
+    if local is None:
         return None
-    driving = asyncio.create_task(run_sample(url.result(), local.desk.url))
-    await asyncio.wait({serving, driving}, return_when=asyncio.FIRST_COMPLETED)
-    if not driving.done():
-        driving.cancel()
-        return None
-    return driving.result()
+    async with _serving(local, stop) as url:
+        if url is None:
+            return None
+        run = await unless_stopped(stop, run_sample(url, local.desk.url))
+        stop.set()
+    return run
 
 
-def _show(run: SampleRun, url: str, ui: str | None) -> None:
-    report(f"\n{run.as_text()}\n")
+async def _show_sample(local: _Local, stop: asyncio.Event, url: str, ui: str | None) -> None:
+    try:
+        run = await unless_stopped(stop, run_sample(url, local.desk.url))
+    except AlgaError as error:
+        # Whatever is in its way, an archived definition, say, is no reason not to serve.
+        report(f"\nThe sample did not run: {error}\n")
+    else:
+        if run is None:
+            return
+        report(f"\n{run.as_text()}\n")
     report(f"API:          {url}/api/v1 (from this machine without a key)")
     if ui is not None:
         report(f"Temporal UI:  {ui}")
     report("Ctrl-C stops everything; the data is kept.\n")
+
+
+def _settings(environ: Mapping[str, str], stack: StackInfo | None = None) -> ServiceSettings:
+    """Settings for the servers of `stack`.
+
+    Without one only to raise SettingsError before anything is started.
+    """
+    # The sample's desk is on this machine.
+    allowed = ",".join(filter(None, [environ.get("WORKFLOW_HTTP_ALLOW", ""), LOOPBACK]))
+    local = {**environ, "WORKFLOW_HTTP_ALLOW": allowed}
+    named = environ.get("DATABASE_URL", "").strip()
+    local["DATABASE_URL"] = (named or "postgresql:///") if stack is None else stack.database_url
+    if local["DATABASE_URL"] != named:
+        local["DATABASE_DIRECT_URL"] = ""  # it is another database's
+    if stack is not None:
+        local["TEMPORAL_ADDRESS"] = stack.temporal_address
+    return ServiceSettings.load(local)
+
+
+async def _prepare(environ: Mapping[str, str], stack: StackInfo) -> _Local:
+    """Bring the database of `stack` to the present schema."""
+    settings = _settings(environ, stack)
+    database = Database(settings.database)
+    try:
+        await database.ping()
+        await migrate(database)
+    finally:
+        await database.close()
+    return _Local(settings, desk_server())
+
+
+@asynccontextmanager
+async def _serving(local: _Local, stop: asyncio.Event) -> AsyncGenerator[str | None]:
+    """The API's URL; None if `stop` came first. The block's end waits until `stop`.
+
+    What makes serving fail ends the block and is raised, as an ExceptionGroup.
+    """
+    url = asyncio.get_running_loop().create_future()
+    mode = Mode(open_tenant=local.settings.dev.tenant, extra_services=(local.desk,))
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(
+            serve(local.settings, stop=stop, mode=mode, on_ready=url.set_result)
+        )
+        await asyncio.wait({serving, url}, return_when=asyncio.FIRST_COMPLETED)
+        yield url.result() if url.done() else None

@@ -46,7 +46,7 @@ class SampleRun:
 
     def as_text(self) -> str:
         """A timeline for people."""
-        width = max(len(step["path"]) for step in self.steps)
+        width = max((len(step["path"]) for step in self.steps), default=0)
         lines = [f"Run {self.run_id} of {SAMPLE}: {self.status}"]
         lines += [
             f"  {step['startedAt'][11:23]}  {step['path']:<{width}}  {step['status']:<9}  "
@@ -85,7 +85,10 @@ async def run_sample(api_url: str, desk_url: str) -> SampleRun:
 async def _ask(
     http: httpx.AsyncClient, method: str, url: str, body: bytes, headers: dict[str, str]
 ) -> Any:
-    answer = await http.request(method, url, content=body, headers=headers)
+    try:
+        answer = await http.request(method, url, content=body, headers=headers)
+    except httpx.HTTPError as error:
+        raise AlgaError(f"{method} {url} failed: {type(error).__name__}: {error}") from error
     if answer.is_success:
         return answer.json()
     raise AlgaError(f"{method} {url} was answered {answer.status_code}: {answer.text[:1000]}")

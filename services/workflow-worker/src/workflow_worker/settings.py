@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, cast
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from alga_workflows_core.infra.egress.addresses import EgressSettings
 from alga_workflows_core.infra.settings import (
@@ -17,7 +17,11 @@ from alga_workflows_core.infra.settings import (
     Settings,
     TemporalSettings,
     load_all,
+    parse_database_url,
+    shown_url,
 )
+
+TENANT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class DevSettings(Settings):
@@ -27,8 +31,8 @@ class DevSettings(Settings):
         str,
         Field(
             validation_alias="WORKFLOW_DEV_TENANT",
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
-            description="Whose data requests without a key see.",
+            pattern=TENANT_PATTERN,
+            description="Whose data requests without a key see under `dev`.",
         ),
     ] = "default"
 
@@ -43,6 +47,7 @@ class ServiceSettings:
     logs: LogSettings
     process: ProcessSettings
     egress: EgressSettings
+    dev: DevSettings
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> ServiceSettings:
@@ -54,5 +59,23 @@ class ServiceSettings:
             "logs": LogSettings,
             "process": ProcessSettings,
             "egress": EgressSettings,
+            "dev": DevSettings,
         }
         return cls(**dict(zip(models, load_all(*models.values(), environ=environ), strict=True)))
+
+    def shown(self) -> dict[str, str]:
+        """Each variable and the value in effect, for people and without secrets."""
+        shown: dict[str, str] = {}
+        for part in fields(self):
+            settings: Settings = getattr(self, part.name)
+            for name, field in type(settings).model_fields.items():
+                shown[str(field.validation_alias)] = _shown(getattr(settings, name))
+        return shown
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        return shown_url(parse_database_url(value.get_secret_value()))
+    if isinstance(value, tuple):
+        return ",".join(str(part) for part in cast("tuple[object, ...]", value))
+    return "" if value is None else str(value)

@@ -22,6 +22,8 @@ MAX_LOCAL_CHAIN = 10
 
 
 class Lane(StrEnum):
+    """Inside the workflow, as a local activity, or through a task queue."""
+
     INLINE = "inline"
     LOCAL = "local"
     REMOTE = "remote"
@@ -41,8 +43,6 @@ class LaneChooser:
 
     def choose(self, action: PinnedAction, request: JsonObject, *, step: str) -> Lane:
         """The lane of one call; StepError `SIZE_LIMIT` if the input is over 1 MiB."""
-        if action.kind is ActionKind.PURE:
-            return Lane.INLINE
         size = encoded_size(request)
         if size > MAX_REMOTE_BYTES:
             raise StepError(
@@ -54,6 +54,8 @@ class LaneChooser:
                     step=step,
                 )
             )
+        if action.kind is ActionKind.PURE:
+            return Lane.INLINE
         local = (
             action.short
             and action.queue == self._own_queue

@@ -8,26 +8,26 @@ from pydantic import ValidationError
 
 from alga_workflows_core.actions.contract import Action, Invocation
 from alga_workflows_core.actions.errors import ActionError
-from alga_workflows_core.actions.lanes import MAX_LOCAL_BYTES, MAX_REMOTE_BYTES, encoded_size
+from alga_workflows_core.actions.output import as_json
 from alga_workflows_core.actions.registry import Registry
+from alga_workflows_core.definition import faults
 from alga_workflows_core.errors import AlgaError, Category
 from alga_workflows_core.types.json import Json, JsonObject
 
+CRASHED = "ACTION_FAILED"
+"""The code of an exception that a handler did not mean to raise."""
+
+_MOST_FAULTS = 20
+
 
 class Performer:
-    """Performs the actions of one registry, within their time and size limits."""
+    """Performs the actions of one registry, within their time limits."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
     async def perform(
-        self,
-        action_id: str,
-        version: int,
-        request: JsonObject,
-        invocation: Invocation,
-        *,
-        local: bool,
+        self, action_id: str, version: int, request: JsonObject, invocation: Invocation
     ) -> Json:
         """The action's output as JSON; ActionError for everything that goes wrong."""
         action = self._registry.find(action_id, version)
@@ -40,7 +40,7 @@ class Performer:
             )
         try:
             async with asyncio.timeout(action.spec.timeout):
-                output = await call_handler(action, request, invocation)
+                return await call_handler(action, request, invocation)
         except TimeoutError as error:
             raise ActionError(
                 "ACTION_TIMEOUT",
@@ -48,32 +48,32 @@ class Performer:
                 category=Category.TIMEOUT,
                 retryable=True,
             ) from error
-        limit = MAX_LOCAL_BYTES if local else MAX_REMOTE_BYTES
-        size = encoded_size(output)
-        if size > limit:
-            raise ActionError(
-                "SIZE_LIMIT",
-                f"The output of {action_id} has {size} bytes; {limit} is the limit.",
-                category=Category.LIMIT,
-                details={"bytes": size, "limit": limit},
-            )
-        return output
 
 
 async def call_handler(action: Action, request: JsonObject, invocation: Invocation) -> Json:
-    """Call a handler with validated input; its output as JSON. ActionError on any failure."""
+    """Call a handler with validated input; its output as JSON, checked and within its size limit.
+
+    ActionError on any failure. No message holds a value of the input.
+    """
     try:
-        model = action.input_model.model_validate(request)
+        model = action.input_model.model_validate(request, by_alias=True, by_name=False)
     except ValidationError as error:
         raise ActionError(
             "ACTION_INPUT_INVALID",
-            f"The input of {action.spec.id} is not valid: {_faults(error)}.",
+            f"The input of {action.spec.id} is not valid: {_told(error)}.",
             category=Category.VALIDATION,
         ) from error
     try:
         output = await action.handler(model, invocation)
-    except (ActionError, TimeoutError):
+    except ActionError:
         raise
+    except TimeoutError as error:
+        raise ActionError(
+            "ACTION_TIMEOUT",
+            f"{action.spec.id} waited for something that did not come in time.",
+            category=Category.TIMEOUT,
+            retryable=True,
+        ) from error
     except AlgaError as error:
         raise ActionError(
             error.error_code,
@@ -83,19 +83,20 @@ async def call_handler(action: Action, request: JsonObject, invocation: Invocati
             remedy=error.remedy,
         ) from error
     except Exception as error:
-        # A handler is other people's code: whatever it raises becomes a failure of its step.
+        # A handler is other people's code: whatever it raises becomes a failure of its step. What
+        # the exception says stays out of it, since that may be what the handler was working on.
         raise ActionError(
-            "ACTION_FAILED",
-            f"{action.spec.id} raised {type(error).__name__}: {str(error)[:500]}",
+            CRASHED,
+            f"{action.spec.id} raised {type(error).__name__}.",
             category=Category.ACTION,
             retryable=True,
         ) from error
-    return output.model_dump(mode="json", by_alias=True)
+    return as_json(action, output)
 
 
-def _faults(error: ValidationError) -> str:
-    # Values are left out: an input may hold personal data.
+def _told(error: ValidationError) -> str:
+    listed = error.errors(include_input=False, include_url=False)
     return "; ".join(
-        f"{'.'.join(str(part) for part in fault['loc']) or 'input'}: {fault['msg']}"
-        for fault in error.errors(include_input=False, include_url=False)
+        f"{'.'.join(str(part) for part in fault['loc']) or 'input'}: {faults.sentence(fault)}"
+        for fault in listed[:_MOST_FAULTS]
     )

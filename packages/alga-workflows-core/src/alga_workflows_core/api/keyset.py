@@ -29,6 +29,7 @@ class Page(Model, Generic[T]):
 
 
 def encode(*parts: str) -> str:
+    """A cursor that holds `parts`, none of which may contain U+001F."""
     return base64.urlsafe_b64encode("\x1f".join(parts).encode()).decode().rstrip("=")
 
 
@@ -47,6 +48,7 @@ def decode(cursor: str | None, parts: int) -> list[str] | None:
 
 
 def decode_time_and_id(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """The time and id in a cursor, None without one; InputError if it holds something else."""
     found = decode(cursor, 2)
     if found is None:
         return None
@@ -57,11 +59,23 @@ def decode_time_and_id(cursor: str | None) -> tuple[datetime, UUID] | None:
 
 
 def decode_number(cursor: str | None) -> int | None:
+    """The integer in a cursor, None without one; InputError if it holds something else."""
     found = decode(cursor, 1)
     if found is None:
         return None
     try:
         return int(found[0])
+    except ValueError as error:
+        raise _bad_cursor() from error
+
+
+def decode_numbers(cursor: str | None) -> tuple[int, int] | None:
+    """The two integers in a cursor, None without one; InputError if it holds something else."""
+    found = decode(cursor, 2)
+    if found is None:
+        return None
+    try:
+        return int(found[0]), int(found[1])
     except ValueError as error:
         raise _bad_cursor() from error
 

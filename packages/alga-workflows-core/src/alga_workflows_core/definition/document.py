@@ -7,14 +7,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from alga_workflows_core.definition.model import Model
+from alga_workflows_core.definition.model import Line, Model
+from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps import IfStep, Step
-from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.json import Json, JsonObject
 
 ENGINE = 1
 """The number of the interpreter's behaviour, pinned in each version and run."""
 
 MAX_DOCUMENT_BYTES = 512 * 1024
+
+DEFINITION_ID = r"^[a-z0-9][a-z0-9._-]{0,127}$"
+"""The pattern of a definition's id."""
 
 
 class Definition(Model):
@@ -23,11 +27,11 @@ class Definition(Model):
     id: Annotated[
         str,
         Field(
-            pattern=r"^[a-z0-9][a-z0-9._-]{0,127}$",
+            pattern=DEFINITION_ID,
             description="Names the definition in the API; it never changes.",
         ),
     ]
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[Line, Field(min_length=1, max_length=200)]
     description: Annotated[str | None, Field(max_length=10_000)] = None
     payload_schema: Annotated[
         JsonObject | None,
@@ -36,10 +40,18 @@ class Definition(Model):
     steps: Annotated[list[Step], Field(min_length=1)]
 
 
-def walk(steps: Sequence[Step], pointer: str = "/steps") -> Iterator[tuple[str, Step]]:
+def parse_definition(document: Json) -> Definition:
+    """The definition that `document` is. Pydantic's ValidationError if it is none.
+
+    Nothing is converted (`"1"` is no number), and fields have their names in camelCase only.
+    """
+    return Definition.model_validate(document, strict=True, by_alias=True, by_name=False)
+
+
+def walk(steps: Sequence[Step], parent: str = "/steps") -> Iterator[tuple[str, Step]]:
     """Every step of the tree in document order, with its JSON Pointer in the document."""
     for index, step in enumerate(steps):
-        here = f"{pointer}/{index}"
+        here = parent + pointer(index)
         yield here, step
         if isinstance(step, IfStep):
             yield from walk(step.then, f"{here}/then")

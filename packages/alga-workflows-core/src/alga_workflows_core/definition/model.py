@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
+"""Text on one line, without control characters: a name that rows, logs and pages show."""
+
+Prose = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+"""Text of any form that a `text` column can hold: everything but the NUL character."""
 
 
 class Model(BaseModel):

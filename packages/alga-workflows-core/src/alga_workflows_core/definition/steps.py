@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from alga_workflows_core.definition import paths
-from alga_workflows_core.definition.model import Model
+from alga_workflows_core.definition.model import Line, Model
 from alga_workflows_core.types.json import Json
 
 Value: TypeAlias = Json
@@ -33,25 +33,24 @@ def _writable(path: str) -> str:
     return path
 
 
+WritablePath = Annotated[str, AfterValidator(_writable)]
+"""A path that an assignment may write to: `vars.a.b`."""
+
+
 class StepBase(Model):
     """What all steps have."""
 
     id: StepId
-    name: Annotated[str | None, Field(max_length=200, description="For people.")] = None
+    name: Annotated[Line | None, Field(max_length=200, description="For people.")] = None
 
 
 class AssignConfig(Model):
+    """What a `transform.assign` sets."""
+
     assign: Annotated[
-        dict[str, Value],
+        dict[WritablePath, Value],
         Field(min_length=1, description="Path (`vars.…`) to value; each sees the former."),
     ]
-
-    @field_validator("assign")
-    @classmethod
-    def _paths(cls, value: dict[str, Value]) -> dict[str, Value]:
-        for path in value:
-            _writable(path)
-        return value
 
 
 class AssignStep(StepBase):
@@ -71,6 +70,8 @@ class IfStep(StepBase):
 
 
 class ActionConfig(Model):
+    """What an `action.call` calls, with what, and where its output goes."""
+
     action_id: Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9_.-]{0,127}$")]
     version: Annotated[int, Field(ge=1)]
     input_mapping: Annotated[
@@ -79,14 +80,9 @@ class ActionConfig(Model):
             default_factory=dict[str, Value], description="Field of the action's input to value."
         ),
     ]
-    save_as: Annotated[str | None, Field(description="Path (`vars.…`) that gets the output.")] = (
-        None
-    )
-
-    @field_validator("save_as")
-    @classmethod
-    def _path(cls, value: str | None) -> str | None:
-        return None if value is None else _writable(value)
+    save_as: Annotated[
+        WritablePath | None, Field(description="Path (`vars.…`) that gets the output.")
+    ] = None
 
 
 class ActionStep(StepBase):

@@ -137,7 +137,9 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         if _declares_over(scope, self._max_bytes):
-            await self._refuse(scope, receive, send)
+            # Who waits for "100 Continue" has sent nothing, and must not be asked to.
+            comes = _header(scope, b"expect") is None
+            await self._refuse(send, unread=receive if comes else None)
             return
         intake = _Intake(receive, self._max_bytes, self._error)
         response = _Response()
@@ -156,7 +158,7 @@ class BodyLimit:
             if not is_refused():
                 raise
         if is_refused():
-            await self._refuse(scope, receive, send)
+            await self._refuse(send, unread=None if intake.ended else receive)
 
     def _error(self) -> TooLargeError:
         return TooLargeError(
@@ -164,14 +166,12 @@ class BodyLimit:
             remedy="Send less: refer to large data instead of sending it.",
         )
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, send: Send, *, unread: Receive | None) -> None:
         error = self._error()
-        expects_word = _header(scope, b"expect") is not None
 
-        async def drain() -> None:
-            # Who waits for "100 Continue" has sent nothing, and must not be asked to.
-            if not expects_word:
-                await _discard_body(receive)
+        async def discard() -> None:
+            if unread is not None:
+                await _discard_body(unread)
 
         await send_problem(
             send,
@@ -180,7 +180,7 @@ class BodyLimit:
             detail=error.message,
             code=error.error_code,
             remedy=error.remedy or "",
-            before_end=drain,
+            before_end=discard,
         )
 
 
@@ -192,6 +192,7 @@ class _Intake:
         self._limit = limit
         self._error = error
         self._count = 0
+        self.ended = False
 
     @property
     def over(self) -> bool:
@@ -202,6 +203,7 @@ class _Intake:
             raise self._error()
         message = await self._receive()
         self._count += len(message.get("body", b""))
+        self.ended = not message.get("more_body", False)
         if self.over:
             raise self._error()
         return message

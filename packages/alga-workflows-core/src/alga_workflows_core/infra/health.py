@@ -104,7 +104,8 @@ class HealthMonitor:
 
     def report_service(self, name: str, up: bool, error: str | None = None) -> None:
         """Take note that a supervised service came up or went down; nothing is logged here."""
-        self._services[name] = _following(self._services.get(name), up, error)
+        text = None if error is None else _for_people(error)
+        self._services[name] = _following(self._services.get(name), up, text)
 
     def snapshot(self) -> HealthSnapshot:
         """What is known now; nothing is probed. Before the first round nothing is ready."""
@@ -189,6 +190,10 @@ def _as_state(fact: _Fact) -> CheckState:
 
 
 def _describe(error: BaseException) -> str:
-    """One masked line: the report is read by people without a key."""
     text = str(error) if isinstance(error, AlgaError) else f"{type(error).__name__}: {error}"
+    return _for_people(text)
+
+
+def _for_people(text: str) -> str:
+    """One masked line: the report is read by people without a key."""
     return mask_secrets(" ".join(text.split()))[:_LONGEST_ERROR]

@@ -18,6 +18,9 @@ from alga_workflows_core.errors import SettingsError
 
 M = TypeVar("M", bound="Settings")
 
+# libpq takes these in the URL's query as well.
+_SECRET_PARAMETERS = ("password", "sslpassword")
+
 
 class Settings(BaseModel):
     """Base of the settings models: frozen; variables are matched by their exact name."""
@@ -71,7 +74,13 @@ class DatabaseSettings(Settings):
     @property
     def address(self) -> str:
         """The address for messages, without a password."""
-        return self.sqlalchemy_url.render_as_string(hide_password=True)
+        return shown_url(self.sqlalchemy_url)
+
+
+def shown_url(url: URL) -> str:
+    """A database's address for messages, without what is secret in it."""
+    shown = url.set(drivername="postgresql").difference_update_query(_SECRET_PARAMETERS)
+    return shown.render_as_string(hide_password=True)
 
 
 def parse_database_url(text: str) -> URL:

@@ -158,24 +158,23 @@ class _Keeper:
         self._on_state(self._name, up=False, error="stopping")
         asking = asyncio.create_task(self._ask_to_stop(), name=f"stop {self._name}")
         await asyncio.wait({asking, self._task}, timeout=timeout)
-        in_time = self._task.done()
         asking.cancel()
-        if not in_time:
+        if not self._task.done():
             self._cancel_attempt()
             await asyncio.wait({self._task}, timeout=_CANCEL_GRACE)
-        if not in_time:
             log.warning(
                 "A service did not stop in time and was cancelled.",
                 action="service.cancelled",
                 name=self._name,
                 ended=self._task.done(),
             )
-        log.info(
-            "Service has stopped.",
-            action="service.stopped",
-            name=self._name,
-            duration_ms=_milliseconds_since(began),
-        )
+        if self._task.done():
+            log.info(
+                "Service has stopped.",
+                action="service.stopped",
+                name=self._name,
+                duration_ms=_milliseconds_since(began),
+            )
 
     async def _ask_to_stop(self) -> None:
         try:

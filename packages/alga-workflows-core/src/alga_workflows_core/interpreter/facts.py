@@ -17,11 +17,15 @@ from alga_workflows_core.types.states import RunStatus, StepStatus
 
 
 class FactBase(Model):
+    """What all facts have."""
+
     seq: int
     at: datetime
 
 
 class RunStarted(FactBase):
+    """The run began, with this payload."""
+
     kind: Literal["run.started"] = "run.started"
     payload: Json
 
@@ -52,6 +56,8 @@ class StepFinished(FactBase):
 
 
 class RunFinished(FactBase):
+    """The run ended. `error` is an `ErrorInfo` as JSON."""
+
     kind: Literal["run.finished"] = "run.finished"
     status: RunStatus
     result: Json = None

@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from alga_workflows_core.actions.contract import Invocation
 from alga_workflows_core.actions.errors import ActionError
-from alga_workflows_core.actions.perform import Performer
+from alga_workflows_core.actions.perform import CRASHED, Performer
 from alga_workflows_core.errors import AlgaError
 from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.infra.telemetry import bind_run
@@ -70,11 +70,7 @@ class RunActivities:
             )
             try:
                 output = await self._performer.perform(
-                    request.action_id,
-                    request.version,
-                    request.input,
-                    invocation,
-                    local=info.is_local,
+                    request.action_id, request.version, request.input, invocation
                 )
             except ActionError as error:
                 log.info(
@@ -83,8 +79,11 @@ class RunActivities:
                     step=request.step,
                     code=error.error_code,
                     retryable=error.retryable,
+                    # What a handler did not mean to raise can only be mended with its traceback.
+                    exc_info=error if error.error_code == CRASHED else None,
                 )
-                raise _application_error(error, request.step, info.attempt, flushed) from error
+                # Without its cause, which would be written into the history with what it quotes.
+                raise _application_error(error, request.step, info.attempt, flushed) from None
             return PerformResult(output=output, flushed=flushed)
 
     @activity.defn(name=FLUSH_ACTIVITY)

@@ -77,8 +77,11 @@ class RunService:
                 after=after, limit=limit, definition_id=definition_id, status=status
             )
 
-    async def steps(self, tenant: str, run_id: UUID, *, after: int, limit: int) -> list[StepRow]:
-        """Steps in the order in which they began; NotFoundError if there is no such run."""
+    async def steps(
+        self, tenant: str, run_id: UUID, *, after: tuple[int, int] | None, limit: int
+    ) -> list[StepRow]:
+        """Steps in the order in which they began, behind `after` (epoch and position of a step);
+        NotFoundError if there is no such run."""
         await self.get(tenant, run_id)
         async with self._storage.unit_of_work(tenant) as work:
             return await work.steps.list(run_id, after=after, limit=limit)

@@ -109,7 +109,7 @@ class Definitions:
         return [read(DefinitionRow, row) for row in rows.mappings()]
 
     async def activate(self, definition_id: str, version: int, *, by: str) -> None:
-        """Make `version` the one that new runs get. ConflictError where the state forbids it."""
+        """Make `version` the one that new runs get, and the definition ACTIVE."""
         await self._connection.execute(
             update(definitions)
             .where(*self._is(definition_id))

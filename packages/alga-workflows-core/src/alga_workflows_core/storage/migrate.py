@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from importlib.resources import files
 
 from alembic import command
@@ -9,39 +11,62 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
-from alga_workflows_core.errors import ConflictError
-from alga_workflows_core.infra.database import Database
+from alga_workflows_core.errors import ConflictError, SettingsError
+from alga_workflows_core.infra.database import Database, first_line, sqlstate
 
 VERSION_TABLE = "alga_workflows_core_version"
+OLDEST_SERVER = 16
 
 # One migration at a time, whichever process starts it: the key is the first 8 bytes of
-# sha256("alga_workflows_core_version") as a signed integer.
-MIGRATION_LOCK = -1797818945110223197
+# sha256("alga_workflows_core_version") as a signed integer. The lock is the session's, so it spans
+# the transactions of all migrations and ends with the connection.
+_LOCK = text("SELECT pg_advisory_lock(-1797818945110223197)")
+_BECOME_WORKER = text("SET LOCAL ROLE alga_workflows")
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 async def migrate(database: Database) -> tuple[str | None, str]:
-    """Apply what is missing; returns the revision before and after. Safe to call concurrently."""
-    async with database.connect() as connection:
-        before = await connection.run_sync(_upgrade)
-        await connection.commit()
-        return before, expected_revision()
+    """Apply what is missing; returns the revision before and after. Safe to call concurrently.
+
+    UnavailableError if the server cannot be reached; SettingsError if it is too old, or if the
+    login may not change the schema; ConflictError if the schema is newer than this release.
+    """
+    with (
+        database.outage_as_unavailable(),
+        _missing_privilege(
+            "change the schema",
+            "Migrate with a login that owns the database and may create roles, or that was "
+            "granted alga_workflows and alga_workflows_scan.",
+        ),
+    ):
+        async with database.session() as connection:
+            await connection.execute(_LOCK)
+            before = await connection.run_sync(_current)
+            await connection.commit()
+            _refuse_unknown(database, before)
+            await connection.run_sync(_upgrade)
+            await connection.commit()
+            return before, expected_revision()
 
 
 async def check_revision(database: Database) -> None:
-    """Return if the database has the expected schema; ConflictError otherwise."""
-    async with database.connect() as connection:
-        found = await connection.run_sync(_current)
-    expected = expected_revision()
-    if found == expected:
-        return
-    if found is not None and found not in _known_revisions():
-        raise ConflictError(
-            f"The database at {database.address} has schema revision {found}, which is newer than "
-            f"this release ({expected}).",
-            code="SCHEMA_TOO_NEW",
-            remedy="Start a release that knows it.",
-        )
+    """Return if the database has the expected schema and the login may work with it.
+
+    ConflictError if the schema is another one (`SCHEMA_OUTDATED`, `SCHEMA_TOO_NEW`), SettingsError
+    if the login lacks a privilege, UnavailableError if the server cannot be reached.
+    """
+    with (
+        database.outage_as_unavailable(),
+        _missing_privilege("work with the schema", "Run GRANT alga_workflows TO that login."),
+    ):
+        async with database.connect() as connection:
+            found = await connection.run_sync(_current)
+            _refuse_unknown(database, found)
+            if found == (expected := expected_revision()):
+                await connection.execute(_BECOME_WORKER)
+                return
     raise ConflictError(
         f"The database at {database.address} has schema revision {found or 'none'}; "
         f"this release needs {expected}.",
@@ -58,8 +83,16 @@ def expected_revision() -> str:
     return head
 
 
-def _known_revisions() -> set[str]:
-    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+def _refuse_unknown(database: Database, found: str | None) -> None:
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    if found is None or found in {script.revision for script in scripts}:
+        return
+    raise ConflictError(
+        f"The database at {database.address} has schema revision {found}, which is newer than "
+        f"this release ({expected_revision()}).",
+        code="SCHEMA_TOO_NEW",
+        remedy="Start a release that knows it.",
+    )
 
 
 def _config() -> Config:
@@ -71,22 +104,33 @@ def _config() -> Config:
 
 
 def _current(connection: Connection) -> str | None:
+    server = connection.scalar(text("SELECT current_setting('server_version_num')::int / 10000"))
+    if server < OLDEST_SERVER:
+        raise SettingsError(
+            f"The server is PostgreSQL {server}; {OLDEST_SERVER} is the oldest that will do.",
+            code="DATABASE_TOO_OLD",
+            remedy="Let DATABASE_URL name a newer server.",
+        )
     return MigrationContext.configure(
         connection, opts={"version_table": VERSION_TABLE}
     ).get_current_revision()
 
 
-def _upgrade(connection: Connection) -> str | None:
-    # The lock is the session's, so it spans the transactions of all migrations.
-    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+@contextmanager
+def _missing_privilege(what: str, remedy: str) -> Generator[None]:
     try:
-        before = _current(connection)
-        connection.commit()
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
-    finally:
-        connection.rollback()
-        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
-    return before
+        yield
+    except DBAPIError as error:
+        if sqlstate(error) != _INSUFFICIENT_PRIVILEGE:
+            raise
+        raise SettingsError(
+            f"The login of DATABASE_URL may not {what}: {first_line(error)}.",
+            code="DATABASE_PRIVILEGES",
+            remedy=remedy,
+        ) from error

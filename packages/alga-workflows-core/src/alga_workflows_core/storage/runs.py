@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import and_, case, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -56,7 +56,11 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunChange:
-    """What facts say of a run. Fields that are None are left as they are."""
+    """What a batch of facts says of a run; (`epoch`, `seq`) is that of its newest fact.
+
+    `started_at` and `payload` are given together, by the batch with which the epoch begins;
+    `closed_at`, `result` and `error` by the one with which it ends.
+    """
 
     id: UUID
     definition_id: str
@@ -73,6 +77,19 @@ class RunChange:
     closed_at: datetime | None = None
     result: Json = None
     error: JsonObject | None = None
+
+
+_CHANGE = fields(RunChange)
+_OF_NEWEST_FACT = (
+    "version",
+    "status",
+    "epoch",
+    "seq",
+    "temporal_run_id",
+    "closed_at",
+    "result",
+    "error",
+)
 
 
 class Runs:
@@ -137,7 +154,10 @@ class Runs:
         return [read(RunRow, row) for row in rows.mappings()]
 
     async def postpone_start(self, run_id: UUID, seconds: float) -> None:
-        """Make a claimed start due again after `seconds` (database clock)."""
+        """Make a claimed start due again after `seconds` (database clock).
+
+        A run that is not STARTING any more stays as it is.
+        """
         await self._connection.execute(
             update(runs)
             .where(
@@ -146,12 +166,16 @@ class Runs:
                 runs.c.status == RunStatus.STARTING,
             )
             .values(
-                start_due_at=func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+                start_due_at=func.clock_timestamp() + timedelta(seconds=seconds),
+                updated_at=func.clock_timestamp(),
             )
         )
 
     async def fail_start(self, run_id: UUID, error: JsonObject) -> None:
-        """Close a run that can never be started."""
+        """Close a run that can never be started; one that is not STARTING any more stays as it is.
+
+        `error` is an `ErrorInfo` as JSON.
+        """
         await self._connection.execute(
             update(runs)
             .where(
@@ -168,40 +192,37 @@ class Runs:
         )
 
     async def apply(self, change: RunChange) -> bool:
-        """Write what facts say, unless the row knows something newer; False in that case.
+        """Write what facts say; whether the row knew nothing as new or newer.
 
-        A row that is missing is made, so that it can be rebuilt.
+        The row ends the same in whatever order, and however often, changes are applied: it tells of
+        the newest epoch only. A row that is missing is made, so that it can be rebuilt.
         """
-        newer = {
-            "status": change.status,
-            "epoch": change.epoch,
-            "seq": change.seq,
-            "temporal_run_id": change.temporal_run_id,
-            "updated_at": func.clock_timestamp(),
-        }
-        for name in ("started_at", "closed_at", "error"):
-            value = getattr(change, name)
-            if value is not None:
-                newer[name] = value
-        if change.closed_at is not None:
-            newer["result"] = change.result
         statement = insert(runs).values(
-            tenant=self._tenant,
-            id=change.id,
-            definition_id=change.definition_id,
-            version=change.version,
-            trigger_type=change.trigger_type,
-            execution_key=change.execution_key,
-            created_by=change.created_by,
-            payload=change.payload,
-            **newer,
+            tenant=self._tenant, **{field.name: getattr(change, field.name) for field in _CHANGE}
         )
+        new = statement.excluded
+        newer = tuple_(runs.c.epoch, runs.c.seq) < tuple_(new.epoch, new.seq)
+        # A batch that was overtaken still knows how its epoch began.
+        begins = and_(
+            runs.c.epoch == new.epoch, runs.c.started_at.is_(None), new.started_at.is_not(None)
+        )
+        latest = {name: case((newer, new[name]), else_=runs.c[name]) for name in _OF_NEWEST_FACT}
         result = await self._connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["tenant", "id"],
-                set_=newer,
-                where=tuple_(runs.c.epoch, runs.c.seq)
-                < tuple_(statement.excluded.epoch, statement.excluded.seq),
-            ).returning(runs.c.id)
+                set_={
+                    **latest,
+                    "started_at": case(
+                        (runs.c.epoch < new.epoch, new.started_at),
+                        else_=func.coalesce(runs.c.started_at, new.started_at),
+                    ),
+                    "payload": case(
+                        (new.started_at.is_not(None), new.payload), else_=runs.c.payload
+                    ),
+                    "updated_at": func.clock_timestamp(),
+                },
+                where=or_(newer, begins),
+            ).returning(runs.c.epoch, runs.c.seq)
         )
-        return result.one_or_none() is not None
+        written = result.one_or_none()
+        return written is not None and (written.epoch, written.seq) == (change.epoch, change.seq)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from alga_workflows_core.types.states import StepStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRow:
-    """One execution of one step. `path` holds loop indices; `position` orders them."""
+    """One execution of one step. `path` holds loop indices; (`epoch`, `position`) orders them."""
 
     path: str
     step_id: str
@@ -35,6 +35,9 @@ class StepRow:
     finished_at: datetime | None
 
 
+_COLUMNS = tuple(field.name for field in fields(StepRow))
+
+
 class Steps:
     """The steps of one tenant's runs."""
 
@@ -43,43 +46,41 @@ class Steps:
         self._tenant = tenant
 
     async def apply(self, run_id: UUID, rows: Sequence[StepRow]) -> None:
-        """Write rows, each unless the table knows something newer. One row per path at most."""
+        """Write rows, each unless the table knows something as new or newer. One per path at most.
+
+        Rows end the same in whatever order, and however often, batches of them are written.
+        """
         if not rows:
             return
+        statement = insert(steps)
+        new = statement.excluded
         # Sorted, so that two writers of one run lock rows in the same order.
         values = [
-            {"tenant": self._tenant, "run_id": run_id, **asdict(row)}
+            {"tenant": self._tenant, "run_id": run_id}
+            | {name: getattr(row, name) for name in _COLUMNS}
             for row in sorted(rows, key=lambda row: row.path)
         ]
-        statement = insert(steps).values(values)
-        new = statement.excluded
         await self._connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["tenant", "run_id", "path"],
-                set_={
-                    "status": new.status,
-                    "position": new.position,
-                    "output": new.output,
-                    "error": new.error,
-                    "epoch": new.epoch,
-                    "seq": new.seq,
-                    "started_at": new.started_at,
-                    "finished_at": new.finished_at,
-                },
+                set_={name: new[name] for name in _COLUMNS if name != "path"},
                 where=tuple_(steps.c.epoch, steps.c.seq) < tuple_(new.epoch, new.seq),
-            )
+            ),
+            values,
         )
 
-    async def list(self, run_id: UUID, *, after: int, limit: int) -> list[StepRow]:
-        """In the order in which they began, beginning behind position `after`."""
+    async def list(
+        self, run_id: UUID, *, after: tuple[int, int] | None, limit: int
+    ) -> list[StepRow]:
+        """In the order in which they began, beginning behind `after` (epoch and position).
+
+        Positions begin anew with each epoch, so what a retry executed again stands at the end.
+        """
+        query = select(steps).where(steps.c.tenant == self._tenant, steps.c.run_id == run_id)
+        order = tuple_(steps.c.epoch, steps.c.position)
+        if after is not None:
+            query = query.where(order > tuple_(*after))
         rows = await self._connection.execute(
-            select(steps)
-            .where(
-                steps.c.tenant == self._tenant,
-                steps.c.run_id == run_id,
-                steps.c.position > after,
-            )
-            .order_by(steps.c.position)
-            .limit(limit)
+            query.order_by(steps.c.epoch, steps.c.position).limit(limit)
         )
         return [read(StepRow, row) for row in rows.mappings()]

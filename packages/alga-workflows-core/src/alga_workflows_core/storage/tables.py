@@ -7,6 +7,9 @@ surrogate pair, which are legal JSON and which a remote service may answer with.
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -20,6 +23,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     Uuid,
     func,
@@ -27,6 +31,19 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class _Prose(TypeDecorator[str]):
+    """Text that people wrote for people. What no `text` column takes (NUL, half of a surrogate
+    pair) becomes U+FFFD: a name must not keep the row of a run from being written."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:  # noqa: ARG002
+        return None if value is None else _UNSTORABLE.sub("\ufffd", value)
 
 
 def _timestamp(name: str, *, required: bool = False) -> Column[object]:
@@ -43,7 +60,7 @@ workflow_definitions = Table(
     metadata,
     Column("tenant", Text, nullable=False),
     Column("id", Text, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("name", _Prose, nullable=False),
     Column("state", Text, nullable=False, server_default=text("'DRAFT'")),
     Column("draft", Text),
     Column("draft_hash", Text),
@@ -66,7 +83,7 @@ workflow_definition_versions = Table(
     Column("actions", JSON(), nullable=False),
     Column("engine", Integer, nullable=False),
     Column("expression_engine", Text, nullable=False),
-    Column("note", Text),
+    Column("note", _Prose),
     _timestamp("published_at", required=True),
     Column("published_by", Text, nullable=False),
     PrimaryKeyConstraint("tenant", "definition_id", "version"),
@@ -117,7 +134,7 @@ workflow_run_steps = Table(
     Column("path", Text, nullable=False),
     Column("step_id", Text, nullable=False),
     Column("type", Text, nullable=False),
-    Column("name", Text),
+    Column("name", _Prose),
     Column("status", Text, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("output", JSON(none_as_null=True)),
@@ -134,7 +151,7 @@ api_keys = Table(
     metadata,
     Column("tenant", Text, nullable=False),
     Column("id", Uuid, nullable=False),
-    Column("name", Text, nullable=False),
+    Column("name", _Prose, nullable=False),
     Column("role", Text, nullable=False),
     Column("hash", Text, nullable=False),
     _timestamp("created_at", required=True),

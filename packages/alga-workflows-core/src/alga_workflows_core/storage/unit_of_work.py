@@ -2,33 +2,37 @@
 
 Inside, the connection acts as the role `alga_workflows`, which no row of another tenant is visible
 to, whoever the login is. What has to look across tenants (`Storage.claim_run_starts`,
-`Storage.authenticate`) calls functions of the database that answer ids only.
+`Storage.authenticate`) calls functions of the database that answer ids, leases and roles only.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alga_workflows_core.errors import ConflictError, UnavailableError
-from alga_workflows_core.infra.database import REMEDY, Database, first_line
+from alga_workflows_core.errors import ConflictError
+from alga_workflows_core.infra.database import Database, first_line, sqlstate
 from alga_workflows_core.storage.api_keys import ApiKeys
 from alga_workflows_core.storage.definitions import Definitions
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.steps import Steps
 
-_ENTER = text(
-    "SELECT set_config('role', 'alga_workflows', true), set_config('alga.tenant', :t, true)"
-)
+# All three end with the transaction. The search path is written out before the role changes, since
+# "$user" in it means the role.
+_ENTER = text("""
+    SELECT set_config('search_path', array_to_string(ARRAY(
+               SELECT quote_ident(s) FROM unnest(current_schemas(false)) s), ', '), true),
+           set_config('role', 'alga_workflows', true),
+           set_config('alga.tenant', :tenant, true)
+""")
+_NO_TENANT = ""
 _ILLEGAL_TRANSITION = "AW001"
 _IMMUTABLE = "AW002"
 
@@ -61,60 +65,55 @@ class Storage:
 
     @asynccontextmanager
     async def unit_of_work(self, tenant: str) -> AsyncGenerator[UnitOfWork]:
-        """A READ COMMITTED transaction; ConflictError where a row refuses the change."""
-        with self._errors():
-            async with self.database.engine.begin() as connection:
-                await connection.execute(_ENTER, {"t": tenant})
-                yield _open(tenant, connection)
+        """A READ COMMITTED transaction; ConflictError where a row refuses the change.
+
+        Any exception rolls all of it back, a cancellation too.
+        """
+        async with self._transaction(tenant) as connection:
+            yield UnitOfWork(
+                tenant=tenant,
+                definitions=Definitions(connection, tenant),
+                runs=Runs(connection, tenant),
+                steps=Steps(connection, tenant),
+                api_keys=ApiKeys(connection, tenant),
+            )
 
     async def claim_run_starts(self, at_most: int, lease: timedelta) -> list[tuple[str, UUID]]:
         """Take runs that are due to be started, as (tenant, run id), and set them to STARTING.
 
-        A claim that is not followed up within `lease` (database clock) is due again.
+        The longest due come first. A claim that is not followed up within `lease` (database clock)
+        is due again.
         """
         statement = text("SELECT tenant, run_id FROM alga_claim_run_starts(:at_most, :lease)")
-        with self._errors():
-            async with self.database.engine.begin() as connection:
-                await connection.execute(_ENTER, {"t": ""})
-                rows = await connection.execute(statement, {"at_most": at_most, "lease": lease})
-                return [(row.tenant, row.run_id) for row in rows]
+        async with self._transaction(_NO_TENANT) as connection:
+            rows = await connection.execute(statement, {"at_most": at_most, "lease": lease})
+            return [(row.tenant, row.run_id) for row in rows]
 
     async def authenticate(self, key_hash: str) -> KeyHolder | None:
         """The holder of the key with this hash, unless it was revoked."""
         statement = text("SELECT tenant, key_id, role FROM alga_authenticate(:key_hash)")
-        with self._errors():
+        async with self._transaction(_NO_TENANT) as connection:
+            row = (await connection.execute(statement, {"key_hash": key_hash})).one_or_none()
+            return None if row is None else KeyHolder(row.tenant, row.key_id, row.role)
+
+    @asynccontextmanager
+    async def _transaction(self, tenant: str) -> AsyncGenerator[AsyncConnection]:
+        with self.database.outage_as_unavailable(), _refusal_as_conflict():
             async with self.database.engine.begin() as connection:
-                await connection.execute(_ENTER, {"t": ""})
-                row = (await connection.execute(statement, {"key_hash": key_hash})).one_or_none()
-        return None if row is None else KeyHolder(row.tenant, row.key_id, row.role)
+                await connection.execute(_ENTER, {"tenant": tenant})
+                yield connection
 
-    @contextlib.contextmanager
-    def _errors(self) -> Generator[None]:
-        try:
-            yield
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            raise UnavailableError(
-                "PostgreSQL", self.database.address, first_line(error), remedy=REMEDY
-            ) from error
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) in (_ILLEGAL_TRANSITION, _IMMUTABLE):
-                raise ConflictError(
-                    f"{first_line(error)}.".capitalize(),
-                    code="ILLEGAL_STATE_CHANGE",
-                    remedy="Read its present state and decide again.",
-                ) from error
-            if error.connection_invalidated:
-                raise UnavailableError(
-                    "PostgreSQL", self.database.address, first_line(error), remedy=REMEDY
-                ) from error
+
+@contextmanager
+def _refusal_as_conflict() -> Generator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if sqlstate(error) not in (_ILLEGAL_TRANSITION, _IMMUTABLE):
             raise
-
-
-def _open(tenant: str, connection: AsyncConnection) -> UnitOfWork:
-    return UnitOfWork(
-        tenant=tenant,
-        definitions=Definitions(connection, tenant),
-        runs=Runs(connection, tenant),
-        steps=Steps(connection, tenant),
-        api_keys=ApiKeys(connection, tenant),
-    )
+        refusal = first_line(error)
+        raise ConflictError(
+            f"{refusal[0].upper()}{refusal[1:]}.",
+            code="ILLEGAL_STATE_CHANGE",
+            remedy="Read its present state and decide again.",
+        ) from error

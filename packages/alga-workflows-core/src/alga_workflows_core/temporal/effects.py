@@ -8,13 +8,13 @@ from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import TimeoutError as TemporalTimeout
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
     FailureError,
     is_cancelled_exception,
 )
+from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 from alga_workflows_core.actions.lanes import Lane, LaneChooser
 from alga_workflows_core.definition.action_spec import PinnedAction, RetrySpec

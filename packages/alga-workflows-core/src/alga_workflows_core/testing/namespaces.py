@@ -6,11 +6,11 @@ import asyncio
 from uuid import uuid4
 
 from google.protobuf.duration_pb2 import Duration
+from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
     RegisterNamespaceRequest,
 )
-from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -28,7 +28,7 @@ async def create_namespace(client: Client) -> str:
         )
     )
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while not await _is_usable(client, name):
+        while not await _is_usable(client, name):  # noqa: ASYNC110 - the server tells nobody
             await asyncio.sleep(0.02)
     return name
 

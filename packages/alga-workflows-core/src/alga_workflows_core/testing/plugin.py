@@ -6,7 +6,8 @@ session's (`asyncio_default_fixture_loop_scope = "session"`, and the same for te
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import tempfile
+from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
 import pytest
@@ -28,14 +29,22 @@ from alga_workflows_core.testing.databases import TestDatabases
 from alga_workflows_core.testing.namespaces import create_namespace
 
 
+@pytest.fixture(scope="session")
+def server_folder() -> Generator[Path]:
+    """Where the servers keep their data. Not pytest's own folder: pytest closes that one to other
+    users, and PostgreSQL is another user when the tests run as root."""
+    with tempfile.TemporaryDirectory(prefix="alga-test-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 @pytest_asyncio.fixture(scope="session")
-async def postgres_server(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncGenerator[PostgresServer]:
+async def postgres_server(server_folder: Path) -> AsyncGenerator[PostgresServer]:
     """One PostgreSQL for the whole run. Its commits do not survive a crash of the machine."""
-    folder = tmp_path_factory.mktemp("postgres")
     server = await PostgresServer.start(
-        folder / "data", log_file=folder / "log", durable=False, settings=["max_connections=300"]
+        server_folder / "postgres",
+        log_file=server_folder / "postgres.log",
+        durable=False,
+        settings=["max_connections=300"],
     )
     yield server
     await server.stop()
@@ -77,14 +86,11 @@ def temporal_telemetry() -> TemporalTelemetry:
 
 
 @pytest_asyncio.fixture(scope="session")
-async def temporal_server(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncGenerator[TemporalServer]:
+async def temporal_server(server_folder: Path) -> AsyncGenerator[TemporalServer]:
     """One Temporal server for the whole run, in memory."""
-    folder = tmp_path_factory.mktemp("temporal")
     binary: Path = await temporal_cli.find(print)  # pytest shows it when the start fails
     server = await TemporalServer.start(
-        binary, TemporalServerOptions(), log_file=folder / "temporal.log"
+        binary, TemporalServerOptions(), log_file=server_folder / "temporal.log"
     )
     yield server
     await server.stop()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 from pydantic import ValidationError
 
-from alga_workflows_core.definition.document import Definition
+from alga_workflows_core.definition import faults
+from alga_workflows_core.definition.document import Definition, parse_definition
 from alga_workflows_core.definition.model import Model
+from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps import (
     STEP_TYPES,
-    ActionConfig,
     ActionStep,
-    AssignConfig,
     AssignStep,
     IfStep,
     ReturnStep,
@@ -22,92 +24,86 @@ from alga_workflows_core.types.json import Json
 from alga_workflows_core.validation.findings import Code, Finding, error
 from alga_workflows_core.validation.suggest import did_you_mean
 
-_STEP_MODELS: dict[str, type[Model]] = {
-    "transform.assign": AssignStep,
-    "control.if": IfStep,
-    "action.call": ActionStep,
-    "control.return": ReturnStep,
-}
-_CONFIG_MODELS: dict[str, type[Model]] = {
-    "transform.assign": AssignConfig,
-    "action.call": ActionConfig,
-}
+_STEP_MODELS: Mapping[str, type[Model]] = MappingProxyType(
+    {
+        "transform.assign": AssignStep,
+        "control.if": IfStep,
+        "action.call": ActionStep,
+        "control.return": ReturnStep,
+    }
+)
+# Pydantic puts this behind a key that is refused itself, not its value.
+_KEY = "[key]"
 
 
-def read_definition(document: Json) -> tuple[Definition | None, list[Finding]]:
-    """The definition, or None and why the document is not one."""
+def read_definition(document: Json, *, at_most: int) -> tuple[Definition | None, list[Finding]]:
+    """The definition, or None and the first reasons why the document is not one."""
     if not isinstance(document, dict):
         return None, [error(Code.DOCUMENT_NOT_OBJECT, "", "The document has to be an object.")]
     try:
-        return Definition.model_validate(document, by_alias=True, by_name=False), []
-    except ValidationError as faults:
-        listed = faults.errors(include_url=False, include_input=False)
-        return None, [_finding(cast("Json", document), cast("Any", fault)) for fault in listed]
+        return parse_definition(cast("Json", document)), []
+    except ValidationError as refusal:
+        listed = refusal.errors(include_url=False, include_input=False)[:at_most]
+        return None, [_finding(cast("Any", fault)) for fault in listed]
 
 
-def _finding(document: Json, fault: dict[str, Any]) -> Finding:
-    places = _places(document, fault["loc"])
-    pointer = "".join(f"/{place}" for place in places)
-    name = str(places[-1]) if places else ""
+def _finding(fault: Mapping[str, Any]) -> Finding:
+    places, model = _place(fault["loc"])
+    here = pointer(*places)
+    message = f"{faults.sentence(fault)}."
     match fault["type"]:
         case "extra_forbidden":
-            return error(
-                Code.FIELD_UNKNOWN,
-                pointer,
-                f"There is no field {name!r} here.",
-                did_you_mean(name, _fields(document, places[:-1])),
-            )
+            known = [field.alias or name for name, field in model.model_fields.items()]
+            suggestion = did_you_mean(str(places[-1]), known) or f"Its fields are {_list(known)}."
+            return error(Code.FIELD_UNKNOWN, here, message, suggestion)
         case "missing":
-            return error(Code.FIELD_MISSING, pointer, f"The field {name!r} is missing.")
+            return error(Code.FIELD_MISSING, here, message)
         case "union_tag_not_found":
             return error(
                 Code.FIELD_MISSING,
-                f"{pointer}/type",
+                here + pointer("type"),
                 "The field 'type' is missing.",
-                f"This release runs {', '.join(STEP_TYPES)}.",
+                f"This release runs {_list(STEP_TYPES)}.",
             )
         case "union_tag_invalid":
             tag = str(fault["ctx"]["tag"])
             return error(
                 Code.STEP_TYPE_UNKNOWN,
-                f"{pointer}/type",
-                f"There is no step type {tag!r} in this release.",
-                did_you_mean(tag, STEP_TYPES) or f"It runs {', '.join(STEP_TYPES)}.",
+                here + pointer("type"),
+                f"There is no step type {faults.quoted(tag)} in this release.",
+                did_you_mean(tag, STEP_TYPES) or f"It runs {_list(STEP_TYPES)}.",
             )
         case _:
-            return error(Code.FIELD_INVALID, pointer, f"{fault['msg']}.")
+            return error(Code.FIELD_INVALID, here, message)
 
 
-def _places(document: Json, location: Sequence[str | int]) -> list[str | int]:
-    """Pydantic's location without the tags that it puts in for the members of a union."""
+def _place(location: Sequence[str | int]) -> tuple[list[str | int], type[Model]]:
+    """Where in the document `location` is, and the model of what holds it.
+
+    Behind the index of a step, Pydantic puts the step's type, which is no place.
+    """
+    parts = list(location[:-1] if location and location[-1] == _KEY else location)
     places: list[str | int] = []
-    here: Json = document
-    for index, part in enumerate(location):
-        last = index == len(location) - 1
-        if isinstance(here, list) and isinstance(part, int):
-            items = cast("list[Json]", here)
-            here = items[part] if part < len(items) else None
-        elif isinstance(here, dict) and (part in here or last):
-            here = cast("dict[Any, Json]", here).get(part)
-        else:
-            continue
-        places.append(part)
-    return places
-
-
-def _fields(document: Json, places: Sequence[str | int]) -> list[str]:
-    """The names of the fields that may stand at `places`."""
-    here: Any = document
-    parent: Any = None
-    for place in places:
-        parent, here = here, here[place]
     model: type[Model] = Definition
-    if places:
-        owner = parent if places[-1] == "config" else here
-        table = _CONFIG_MODELS if places[-1] == "config" else _STEP_MODELS
-        kind = cast("dict[str, Any]", owner).get("type") if isinstance(owner, dict) else None
-        found = table.get(str(kind))
-        if found is None:
-            return []
-        model = found
-    return [field.alias or name for name, field in model.model_fields.items()]
+    after_index = False
+    for part in parts:
+        if after_index and part in _STEP_MODELS:
+            model = _STEP_MODELS[str(part)]
+        else:
+            places.append(part)
+            model = _held_by(model, part) or model
+        after_index = isinstance(part, int)
+    return places, model
+
+
+def _held_by(model: type[Model], name: str | int) -> type[Model] | None:
+    """The model of the field `name` of `model`, if it is an object with fields of its own."""
+    for field_name, field in model.model_fields.items():
+        if name == (field.alias or field_name):
+            kind = field.annotation
+            return kind if inspect.isclass(kind) and issubclass(kind, Model) else None
+    return None
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names)

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from alga_workflows_core.definition.action_spec import ActionSpec
 from alga_workflows_core.definition.canonical import canonical
 from alga_workflows_core.definition.document import MAX_DOCUMENT_BYTES, Definition, walk
+from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps import ActionStep, AssignStep, IfStep, ReturnStep, Step
+from alga_workflows_core.errors import InputError
 from alga_workflows_core.types.json import Json
 from alga_workflows_core.validation.calls import check_call
 from alga_workflows_core.validation.findings import Code, Finding, Severity, error, warning
-from alga_workflows_core.validation.payload import schema_fault
+from alga_workflows_core.validation.order import in_document_order
+from alga_workflows_core.validation.schemas import schema_faults
 from alga_workflows_core.validation.structure import read_definition
 from alga_workflows_core.validation.values import check_condition, check_value
 
 ActionCatalogue = Mapping[tuple[str, int], ActionSpec]
+
+MAX_FINDINGS = 200
+"""More findings than this are not told of one document."""
+
+UNSTORABLE = frozenset({Code.DOCUMENT_NOT_JSON, Code.DOCUMENT_NOT_OBJECT, Code.DOCUMENT_TOO_LARGE})
+"""What a document has that cannot even be kept as a draft; it has no other finding then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,62 +41,97 @@ class Validated:
 
 
 def validate(document: Json, catalogue: ActionCatalogue) -> Validated:
-    """Everything that is wrong with `document`, in document order. Never raises for content."""
-    size = len(canonical(document))
-    if size > MAX_DOCUMENT_BYTES:
-        message = f"The document has {size} bytes; {MAX_DOCUMENT_BYTES} is the limit."
-        return Validated([error(Code.DOCUMENT_TOO_LARGE, "", message)], None)
-    definition, findings = read_definition(document)
-    if definition is None:
-        return Validated(findings, None)
-    findings += _check_definition(definition, catalogue)
-    return Validated(findings, definition)
+    """What is wrong with `document`, in document order. Never raises, whatever it is.
+
+    Of more than `MAX_FINDINGS` findings, errors are told before warnings.
+    """
+    unusable = _unusable(document)
+    if unusable is not None:
+        return Validated([unusable], None)
+    definition, findings = read_definition(document, at_most=MAX_FINDINGS)
+    if definition is not None:
+        findings = _most_serious(_check_definition(definition, catalogue))
+    return Validated(in_document_order(findings, document), definition)
+
+
+def _unusable(document: Json) -> Finding | None:
+    try:
+        size = len(canonical(document))
+    except InputError as refusal:
+        where = refusal.path or ""
+        return error(Code.DOCUMENT_NOT_JSON, where, refusal.message, refusal.remedy)
+    if size <= MAX_DOCUMENT_BYTES:
+        return None
+    return error(
+        Code.DOCUMENT_TOO_LARGE,
+        "",
+        f"The document has {size} bytes; {MAX_DOCUMENT_BYTES} is the limit.",
+        "Move large literals into the payload or behind an action.",
+    )
+
+
+def _most_serious(findings: Iterable[Finding]) -> list[Finding]:
+    listed = list(findings)
+    if len(listed) <= MAX_FINDINGS:
+        return listed
+    return sorted(listed, key=lambda finding: finding.severity is Severity.WARNING)[:MAX_FINDINGS]
 
 
 def _check_definition(definition: Definition, catalogue: ActionCatalogue) -> Iterator[Finding]:
     if definition.payload_schema is not None:
-        fault = schema_fault(definition.payload_schema)
-        if fault is not None:
-            yield error(Code.PAYLOAD_SCHEMA_INVALID, "/payloadSchema", f"Not a schema: {fault}")
+        for where, message in schema_faults(definition.payload_schema):
+            yield error(Code.PAYLOAD_SCHEMA_INVALID, pointer("payloadSchema") + where, message)
     seen: dict[str, str] = {}
-    for pointer, step in walk(definition.steps):
+    for here, step in walk(definition.steps):
         if step.id in seen:
             yield error(
                 Code.STEP_ID_DUPLICATE,
-                f"{pointer}/id",
+                here + pointer("id"),
                 f"The id {step.id!r} is used at {seen[step.id]} already.",
                 "Give each step an id of its own; it names the step in paths and logs.",
             )
-        seen.setdefault(step.id, pointer)
-        yield from _check_step(pointer, step, catalogue)
-    yield from _unreachable(definition.steps, "/steps")
+        seen.setdefault(step.id, here)
+        yield from _check_step(here, step, catalogue)
+    yield from _unreachable(definition.steps, pointer("steps"))
 
 
-def _check_step(pointer: str, step: Step, catalogue: ActionCatalogue) -> Iterator[Finding]:
+def _check_step(here: str, step: Step, catalogue: ActionCatalogue) -> Iterator[Finding]:
     match step:
         case AssignStep():
             for path, value in step.config.assign.items():
-                yield from check_value(value, f"{pointer}/config/assign/{path}")
+                yield from check_value(value, here + pointer("config", "assign", path))
         case IfStep():
-            yield from check_condition(step.condition, f"{pointer}/condition")
+            yield from check_condition(step.condition, here + pointer("condition"))
         case ActionStep():
-            for name, value in step.config.input_mapping.items():
-                yield from check_value(value, f"{pointer}/config/inputMapping/{name}")
-            yield from check_call(step.config, f"{pointer}/config", catalogue)
+            yield from check_value(
+                step.config.input_mapping, here + pointer("config", "inputMapping")
+            )
+            yield from check_call(step.config, here + pointer("config"), catalogue)
         case ReturnStep():
-            yield from check_value(step.value, f"{pointer}/value")
+            yield from check_value(step.value, here + pointer("value"))
 
 
-def _unreachable(steps: list[Step], pointer: str) -> Iterator[Finding]:
+def _unreachable(steps: list[Step], parent: str) -> Iterator[Finding]:
     ended = False
     for index, step in enumerate(steps):
-        here = f"{pointer}/{index}"
+        here = parent + pointer(index)
         if ended:
             yield warning(
-                Code.STEP_UNREACHABLE, here, f"Step {step.id!r} stands behind a control.return."
+                Code.STEP_UNREACHABLE,
+                here,
+                f"Step {step.id!r} is never reached: the run has ended before it.",
+                "Remove it, or move it in front of the control.return.",
             )
             return
         if isinstance(step, IfStep):
-            yield from _unreachable(step.then, f"{here}/then")
-            yield from _unreachable(step.otherwise, f"{here}/else")
-        ended = isinstance(step, ReturnStep)
+            yield from _unreachable(step.then, here + pointer("then"))
+            yield from _unreachable(step.otherwise, here + pointer("else"))
+        ended = _ends_run(step)
+
+
+def _ends_run(step: Step) -> bool:
+    """Whether nothing behind `step` can run, whichever branch is taken."""
+    if isinstance(step, IfStep):
+        branches = (step.then, step.otherwise)
+        return all(any(_ends_run(inner) for inner in branch) for branch in branches)
+    return isinstance(step, ReturnStep)

@@ -16,6 +16,8 @@ log = structlog.get_logger()
 
 
 class LogInput(Model):
+    """What to write, and how loudly."""
+
     message: Annotated[str, Field(min_length=1, max_length=4000)]
     level: Literal["debug", "info", "warning", "error"] = "info"
     fields: Annotated[dict[str, Json], Field(max_length=50)] = Field(
@@ -44,4 +46,5 @@ async def write(request: LogInput, invocation: Invocation) -> LogOutput:
 
 
 def actions() -> list[Action]:
+    """The actions of this family."""
     return [write]

@@ -15,11 +15,15 @@ from alga_workflows_core.definition.model import Model
 
 
 class SlugInput(Model):
+    """Any text, and the longest slug wanted."""
+
     text: Annotated[str, Field(max_length=100_000)]
     max_length: Annotated[int, Field(ge=1, le=200)] = 80
 
 
 class SlugOutput(Model):
+    """A slug; empty if the text has no letter or digit of ASCII."""
+
     slug: str
 
 
@@ -32,12 +36,16 @@ async def slug(request: SlugInput) -> SlugOutput:
 
 
 class TruncateInput(Model):
+    """Any text, and how many characters may be left, ellipsis included."""
+
     text: Annotated[str, Field(max_length=1_000_000)]
     max_length: Annotated[int, Field(ge=1, le=100_000)]
     ellipsis: Annotated[str, Field(max_length=10)] = "…"
 
 
 class TruncateOutput(Model):
+    """The text that is left, and whether something was cut."""
+
     text: str
     truncated: bool
 
@@ -53,4 +61,5 @@ async def truncate(request: TruncateInput) -> TruncateOutput:
 
 
 def actions() -> Sequence[Action]:
+    """The actions of this family."""
     return [slug, truncate]

@@ -12,6 +12,8 @@ from alga_workflows_core.definition.model import Model
 
 
 class ActionsView(Model):
+    """Every action, by id and version."""
+
     items: list[ActionSpec]
 
 

@@ -42,6 +42,8 @@ class DraftView(Model):
 
 
 class FindingsView(Model):
+    """What is wrong with a document; empty if nothing is."""
+
     findings: list[Finding]
 
 
@@ -52,11 +54,15 @@ class Publish(Model):
 
 
 class PublishedView(Model):
+    """The version that holds the published content, and the sha256 of its canonical JSON."""
+
     version: int
     hash: str
 
 
 class VersionView(Model):
+    """A published version, which never changes."""
+
     version: int
     hash: str
     note: str | None
@@ -65,10 +71,14 @@ class VersionView(Model):
 
 
 class VersionDocumentView(VersionView):
+    """A published version with its document."""
+
     document: JsonObject
 
 
 class DefinitionView(Model):
+    """A definition; `activeVersion` is the one that new runs get."""
+
     id: str
     name: str
     state: DefinitionState
@@ -80,13 +90,20 @@ class DefinitionView(Model):
 
 
 class DefinitionDraftView(DefinitionView):
+    """A definition with its draft, which is null if there has never been one."""
+
     draft: JsonObject | None
 
 
 def router(service: DefinitionService) -> APIRouter:
     """Endpoints over `service`."""
     routes = APIRouter(tags=["definitions"])
+    _add_authoring(routes, service)
+    _add_reading(routes, service)
+    return routes
 
+
+def _add_authoring(routes: APIRouter, service: DefinitionService) -> None:
     @routes.put("/definitions/{definition_id}/draft", openapi_extra=documented(Definition))
     async def save_draft(
         definition_id: DefinitionId, request: Request, caller: Author
@@ -122,6 +139,8 @@ def router(service: DefinitionService) -> APIRouter:
         """What is wrong with a document, without storing it."""
         return FindingsView(findings=service.validate(await read_json(request)).findings)
 
+
+def _add_reading(routes: APIRouter, service: DefinitionService) -> None:
     @routes.get("/definitions")
     async def list_definitions(
         caller: Reader, after: After = None, limit: Limit = DEFAULT_LIMIT
@@ -162,8 +181,6 @@ def router(service: DefinitionService) -> APIRouter:
     ) -> VersionDocumentView:
         row = await service.version(caller.tenant, definition_id, number)
         return VersionDocumentView(**_version(row).model_dump(), document=row.parsed())
-
-    return routes
 
 
 def _definition(row: DefinitionRow) -> DefinitionView:

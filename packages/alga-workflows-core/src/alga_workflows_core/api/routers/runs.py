@@ -17,7 +17,7 @@ from alga_workflows_core.api.keyset import (
     After,
     Limit,
     Page,
-    decode_number,
+    decode_numbers,
     decode_time_and_id,
     encode,
 )
@@ -65,6 +65,8 @@ class StartedView(Model):
 
 
 class RunView(Model):
+    """A run; `result` and `error` are null until it has ended."""
+
     run_id: UUID
     definition_id: str
     version: int
@@ -80,6 +82,8 @@ class RunView(Model):
 
 
 class RunDetailView(RunView):
+    """A run with the payload that it was started with."""
+
     payload: Json
 
 
@@ -100,7 +104,12 @@ class StepView(Model):
 def router(service: RunService) -> APIRouter:
     """Endpoints over `service`."""
     routes = APIRouter(tags=["runs"])
+    _add_starting(routes, service)
+    _add_reading(routes, service)
+    return routes
 
+
+def _add_starting(routes: APIRouter, service: RunService) -> None:
     @routes.post(
         "/definitions/{definition_id}/runs",
         status_code=HTTPStatus.CREATED,
@@ -134,6 +143,8 @@ def router(service: RunService) -> APIRouter:
             run = await service.wait(caller.tenant, run.id, body.wait)
         return StartedView(run_id=run.id, status=run.status, result=run.result, error=run.error)
 
+
+def _add_reading(routes: APIRouter, service: RunService) -> None:
     @routes.get("/runs")
     async def list_runs(
         caller: Reader,
@@ -170,14 +181,13 @@ def router(service: RunService) -> APIRouter:
     ) -> Page[StepView]:
         """In the order in which they began."""
         rows = await service.steps(
-            caller.tenant, run_id, after=decode_number(after) or 0, limit=limit + 1
+            caller.tenant, run_id, after=decode_numbers(after), limit=limit + 1
         )
+        last = rows[limit - 1] if len(rows) > limit else None
         return Page(
             items=[_step(row) for row in rows[:limit]],
-            next=encode(str(rows[limit - 1].position)) if len(rows) > limit else None,
+            next=None if last is None else encode(str(last.epoch), str(last.position)),
         )
-
-    return routes
 
 
 def _check_size(payload: Json) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,8 @@ async def run(
     this is cancelled and when this process ends, the program and its children are ended.
     """
     process = await asyncio.create_subprocess_exec(
-        *kept(command, account=account),
+        # As Ctrl-C would: initdb then removes what it has made.
+        *kept(command, stop_signal=signal.SIGINT, grace=2.0, account=account),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
@@ -56,7 +58,7 @@ async def run(
             if on_tick is not None and not on_tick(time.monotonic() - started):
                 break
     finally:
-        pass
+        held_open.close()
         output = await reading
         code = await process.wait()
     return Outcome(code=code, output=output.decode(errors="replace"))

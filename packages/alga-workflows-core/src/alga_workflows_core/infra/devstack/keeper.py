@@ -20,6 +20,7 @@ _STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
 
 
 def main(arguments: list[str]) -> int:
+    """Run the server to its end; the exit status is the server's."""
     stop_signal, grace, account, *command = arguments
     wake_read, wake_write = os.pipe()
     os.set_blocking(wake_write, False)

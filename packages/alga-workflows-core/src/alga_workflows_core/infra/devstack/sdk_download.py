@@ -13,6 +13,7 @@ from temporalio.testing import WorkflowEnvironment
 
 
 async def main(folder: str) -> int:
+    """Have the server in `folder`; 1 if the SDK cannot get it, which it says on standard error."""
     try:
         environment = await WorkflowEnvironment.start_local(  # pyright: ignore[reportUnknownMemberType]
             download_dest_dir=folder

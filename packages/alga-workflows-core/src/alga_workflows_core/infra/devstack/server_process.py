@@ -104,9 +104,9 @@ class ServerProcess:
 def kept(
     command: Sequence[str],
     *,
-    stop_signal: signal.Signals = signal.SIGTERM,
-    grace: float = 2.0,
-    account: Account | None = None,
+    stop_signal: signal.Signals,
+    grace: float,
+    account: Account | None,
 ) -> list[str]:
     """`command` run by a keeper, which ends it when the keeper's standard input ends.
 

@@ -114,6 +114,7 @@ def _go_environment(environ: Mapping[str, str], target: str, go_folder: Path) ->
     """Go's own folders where the home can be written, else ones in our cache folder."""
     changed = dict(environ)
     changed["GOBIN"] = target
+    changed["GOTMPDIR"] = target  # an interrupted go leaves its work folder behind
     changed["CGO_ENABLED"] = "0"
     if not os.access(environ.get("HOME", ""), os.W_OK):
         changed["GOPATH"] = str(go_folder / "path")

@@ -14,6 +14,7 @@ from alga_workflows_core.types.json import JsonObject
 
 
 async def run(step: ActionStep, visit: Visit) -> Outcome:
+    """Perform the action; StepError if its input is no object or it fails for good."""
     config, scope = step.config, visit.scope
     resolved = scope.resolve(config.input_mapping, visit.path)
     if not isinstance(resolved, dict):

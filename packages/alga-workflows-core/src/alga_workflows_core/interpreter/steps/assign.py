@@ -9,6 +9,7 @@ from alga_workflows_core.interpreter.visit import Visit
 
 
 async def run(step: AssignStep, visit: Visit) -> Outcome:
+    """Set the variables; StepError of the first value that cannot be had."""
     scope = visit.scope
     for path, value in step.config.assign.items():
         scope.vars = paths.assign(scope.vars, path, scope.resolve(value, visit.path))

@@ -8,6 +8,7 @@ from alga_workflows_core.interpreter.visit import Visit
 
 
 async def run(step: IfStep, visit: Visit) -> Outcome:
+    """Walk the branch and pass its outcome on; StepError if the condition is no boolean."""
     node = visit.node
     if "b" not in node:
         chosen = visit.scope.condition(step.condition, visit.path)

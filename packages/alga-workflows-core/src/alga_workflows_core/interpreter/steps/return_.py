@@ -8,4 +8,5 @@ from alga_workflows_core.interpreter.visit import Visit
 
 
 async def run(step: ReturnStep, visit: Visit) -> Outcome:
+    """The outcome that ends the run with the step's value."""
     return Returned(visit.scope.resolve(step.value, visit.path))

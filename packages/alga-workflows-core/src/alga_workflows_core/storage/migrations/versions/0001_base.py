@@ -6,8 +6,6 @@ Revises:
 
 from __future__ import annotations
 
-from contextlib import closing
-
 from alembic import op
 
 revision = "0001"
@@ -16,25 +14,37 @@ branch_labels = None
 depends_on = None
 
 # Roles belong to the cluster, not to the database: another database of the same cluster may have
-# made them already, or be making them now.
+# made them already, or be making them now. A login that is no superuser has to be able to take on
+# both (the second to hand functions over to it), but inherits neither: without a tenant it sees
+# nothing.
 ROLES = """
 DO $$
 DECLARE wanted text;
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['alga_workflows', 'alga_workflows_scan'] LOOP
-        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
-            BEGIN
-                EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', wanted);
-            EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
-            END;
+        BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+            END IF;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+        END;
+        IF EXISTS (SELECT FROM pg_roles WHERE rolname = wanted
+                   AND (rolsuper OR rolbypassrls OR rolcanlogin)) THEN
+            RAISE insufficient_privilege
+                USING MESSAGE = format('role %s is not NOSUPERUSER NOBYPASSRLS NOLOGIN', wanted);
         END IF;
-        IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
-            EXECUTE format('GRANT %I TO CURRENT_USER', wanted);
-        END IF;
+        BEGIN
+            IF NOT pg_has_role(current_user, wanted, 'SET') THEN
+                EXECUTE format('GRANT %I TO CURRENT_USER WITH INHERIT FALSE, SET TRUE', wanted);
+            END IF;
+        EXCEPTION WHEN unique_violation THEN NULL;
+        END;
     END LOOP;
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO alga_workflows, alga_workflows_scan',
                    current_schema());
 END $$;
+-- Whoever may connect may ask which release the schema belongs to.
+GRANT SELECT ON alga_workflows_core_version TO PUBLIC;
 """
 
 TABLES = """
@@ -239,8 +249,11 @@ BEGIN
 END $$;
 CREATE TRIGGER immutable BEFORE UPDATE OR DELETE ON workflow_definition_versions
     FOR EACH ROW EXECUTE FUNCTION alga_refuse_change();
+CREATE TRIGGER not_emptied BEFORE TRUNCATE ON workflow_definition_versions
+    FOR EACH STATEMENT EXECUTE FUNCTION alga_refuse_change();
 """
 
+# A tenant that is not set is null, or empty where a former transaction has set one.
 ROW_LEVEL_SECURITY = """
 DO $$
 DECLARE tenant_table text;
@@ -253,8 +266,9 @@ BEGIN
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', tenant_table);
         EXECUTE format(
             'CREATE POLICY tenant_rows ON %I TO alga_workflows
-             USING (tenant = current_setting(''alga.tenant'', true))
-             WITH CHECK (tenant = current_setting(''alga.tenant'', true))', tenant_table);
+             USING (tenant = nullif(current_setting(''alga.tenant'', true), ''''))
+             WITH CHECK (tenant = nullif(current_setting(''alga.tenant'', true), ''''))',
+            tenant_table);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I TO alga_workflows', tenant_table);
     END LOOP;
 END $$;
@@ -263,29 +277,34 @@ END $$;
 # Work across tenants: functions that run as a role of their own, which sees only what its policies
 # name, and answer ids and leases only.
 ACROSS_TENANTS = """
-GRANT SELECT ON workflow_runs, alga_api_keys TO alga_workflows_scan;
-GRANT UPDATE (status, start_attempts, start_due_at, updated_at) ON workflow_runs
-    TO alga_workflows_scan;
+GRANT SELECT (tenant, id, status, start_attempts, start_due_at),
+      UPDATE (status, start_attempts, start_due_at, updated_at)
+    ON workflow_runs TO alga_workflows_scan;
+GRANT SELECT (tenant, id, role, hash, revoked_at) ON alga_api_keys TO alga_workflows_scan;
 CREATE POLICY scan_reads ON workflow_runs FOR SELECT TO alga_workflows_scan USING (true);
 CREATE POLICY scan_claims ON workflow_runs FOR UPDATE TO alga_workflows_scan
     USING (status IN ('QUEUED', 'STARTING')) WITH CHECK (status = 'STARTING');
 CREATE POLICY scan_reads ON alga_api_keys FOR SELECT TO alga_workflows_scan USING (true);
 
+-- As a common table expression the locking select runs once, whatever the planner thinks.
 CREATE FUNCTION alga_claim_run_starts(at_most integer, lease interval)
 RETURNS TABLE (tenant text, run_id uuid)
 LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
-    UPDATE workflow_runs r
-    SET status = 'STARTING', start_attempts = r.start_attempts + 1,
-        start_due_at = clock_timestamp() + lease, updated_at = clock_timestamp()
-    FROM (
-        SELECT w.tenant, w.id FROM workflow_runs w
+    WITH due AS MATERIALIZED (
+        SELECT w.tenant, w.id, w.start_due_at FROM workflow_runs w
         WHERE w.status IN ('QUEUED', 'STARTING') AND w.start_due_at <= clock_timestamp()
         ORDER BY w.start_due_at
         LIMIT at_most
         FOR UPDATE SKIP LOCKED
-    ) due
-    WHERE r.tenant = due.tenant AND r.id = due.id
-    RETURNING r.tenant, r.id
+    ), claimed AS (
+        UPDATE workflow_runs r
+        SET status = 'STARTING', start_attempts = r.start_attempts + 1,
+            start_due_at = clock_timestamp() + lease, updated_at = clock_timestamp()
+        FROM due
+        WHERE r.tenant = due.tenant AND r.id = due.id
+        RETURNING r.tenant, r.id, due.start_due_at AS was_due_at
+    )
+    SELECT c.tenant, c.id FROM claimed c ORDER BY c.was_due_at
 $$;
 
 CREATE FUNCTION alga_authenticate(key_hash text)
@@ -298,14 +317,18 @@ $$;
 DO $$
 DECLARE
     here text := current_schema();
-    signature text;
+    signature regprocedure;
 BEGIN
+    FOR signature IN SELECT oid FROM pg_proc
+        WHERE pronamespace = quote_ident(here)::regnamespace AND starts_with(proname, 'alga_')
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', signature, here);
+    END LOOP;
     -- A function's owner needs CREATE on its schema at the moment it becomes the owner.
     EXECUTE format('GRANT CREATE ON SCHEMA %I TO alga_workflows_scan', here);
     FOREACH signature IN ARRAY ARRAY[
         'alga_claim_run_starts(integer, interval)', 'alga_authenticate(text)'
-    ] LOOP
-        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', signature, here);
+    ]::regprocedure[] LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', signature);
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO alga_workflows', signature);
         EXECUTE format('ALTER FUNCTION %s OWNER TO alga_workflows_scan', signature);
@@ -316,11 +339,12 @@ END $$;
 
 
 def upgrade() -> None:
-    # The driver's own cursor: without parameters it takes several statements and leaves % alone.
-    with closing(op.get_bind().connection.cursor()) as cursor:
-        for script in (ROLES, TABLES, TRANSITIONS, ROW_LEVEL_SECURITY, ACROSS_TENANTS):
-            cursor.execute(script)
+    """Make roles, tables, transition checks, row-level security and functions across tenants."""
+    for script in (ROLES, TABLES, TRANSITIONS, ROW_LEVEL_SECURITY, ACROSS_TENANTS):
+        # Without parameters the driver takes several statements and leaves % alone.
+        op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
 
 
 def downgrade() -> None:
+    """Refuse: nothing is below."""
     raise RuntimeError("There is nothing below the first migration; drop the database instead.")

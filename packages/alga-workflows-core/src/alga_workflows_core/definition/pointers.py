@@ -1,0 +1,8 @@
+"""JSON Pointers (RFC 6901): where in a document something stands."""
+
+from __future__ import annotations
+
+
+def pointer(*parts: str | int) -> str:
+    """The pointer to what `parts` (names and indices) lead to; the whole document is `""`."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)

@@ -1,0 +1,161 @@
+"""The names that other programs rely on. Changing one here is a break for all of them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import httpx
+from sqlalchemy import text
+
+from alga_workflows_core.api.access import DevAccess, KeyAccess
+from alga_workflows_core.api.app import ApiParts, create_app
+from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.infra.database import Database
+from alga_workflows_core.infra.health import HealthMonitor
+from alga_workflows_core.infra.hints import Hints
+from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.infra.settings import DatabaseSettings, load
+from alga_workflows_core.runs.closed import ClosedRuns
+from alga_workflows_core.runs.launch import Launcher
+from alga_workflows_core.runs.service import RunService
+from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.temporal.names import (
+    FLUSH_ACTIVITY,
+    PERFORM_ACTIVITY,
+    RUN_WORKFLOW,
+    TASK_QUEUE,
+    invocation_id,
+    run_id,
+    workflow_id,
+)
+from alga_workflows_core.temporal.wire import RunInput
+from alga_workflows_core.types.states import DefinitionState, RunStatus, StepStatus
+
+RUN = UUID("b1ce5ba8-9a2b-5e7f-8a55-1c1f0a5d7c11")
+NOWHERE = load(DatabaseSettings, {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})
+
+API_PATHS = {
+    "PUT /api/v1/definitions/{definition_id}/draft",
+    "POST /api/v1/definitions/{definition_id}/publish",
+    "GET /api/v1/definitions",
+    "GET /api/v1/definitions/{definition_id}",
+    "GET /api/v1/definitions/{definition_id}/versions",
+    "GET /api/v1/definitions/{definition_id}/versions/{number}",
+    "POST /api/v1/validate",
+    "POST /api/v1/definitions/{definition_id}/runs",
+    "GET /api/v1/runs",
+    "GET /api/v1/runs/{run_id}",
+    "GET /api/v1/runs/{run_id}/steps",
+    "GET /api/v1/actions",
+    "GET /api/v1/openapi.json",
+    "GET /livez",
+    "GET /readyz",
+    "GET /health",
+    "GET /metrics",
+}
+
+
+def api(database: Database) -> httpx.AsyncClient:
+    """A client of the API without any server behind it."""
+    storage = Storage(database)
+    hints = Hints(database, NOWHERE)
+
+    async def no_metrics() -> bytes:
+        return b""
+
+    app = create_app(
+        ApiParts(
+            access=DevAccess(KeyAccess(storage), tenant="default"),
+            definitions=DefinitionService(storage=storage, actions={}),
+            runs=RunService(
+                storage=storage,
+                launcher=Launcher(storage),
+                closed=ClosedRuns(hints),
+                poke=lambda: None,
+            ),
+            actions={},
+            health=HealthMonitor([]),
+            metrics=Metrics(),
+            sdk_metrics=no_metrics,
+            version="0",
+        )
+    )
+    transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1")
+
+
+def test_names_on_temporal() -> None:
+    """Clients know queue, type, id and start input of a run; histories hold the activities."""
+    assert TASK_QUEUE == "workflow-runtime-v2"
+    assert RUN_WORKFLOW == "workflowRuntimeV2RunWorkflow"
+    assert PERFORM_ACTIVITY == "workflowRuntimeV2Perform"
+    assert FLUSH_ACTIVITY == "workflowRuntimeV2Flush"
+    assert workflow_id(RUN) == f"workflow-runtime-v2:run:{RUN}"
+    start = {field.alias for field in RunInput.model_fields.values()}
+    assert start >= {
+        "runId",
+        "tenantId",
+        "workflowId",
+        "workflowVersion",
+        "triggerType",
+        "executionKey",
+    }
+
+
+def test_derived_ids() -> None:
+    """What was started before an upgrade is found again after it."""
+    started = run_id("acme", "triage", "api", "key-1")
+    assert started == UUID("8b470223-6b8e-5e69-ba4d-50c6b3e1acfb")
+    called = invocation_id(RUN, 0, "triage/assign")
+    assert called == UUID("7fb06123-4ec0-5572-a626-cec02f8a87f6")
+
+
+def test_states() -> None:
+    """The states of runs, steps and definitions."""
+    assert [state.value for state in RunStatus] == [
+        "QUEUED",
+        "STARTING",
+        "RUNNING",
+        "WAITING",
+        "PAUSED",
+        "PARKED",
+        "SUCCEEDED",
+        "FAILED",
+        "CANCELED",
+        "TIMED_OUT",
+    ]
+    assert [state.value for state in StepStatus] == ["RUNNING", "SUCCEEDED", "FAILED", "CANCELED"]
+    assert [state.value for state in DefinitionState] == ["DRAFT", "ACTIVE", "PAUSED", "ARCHIVED"]
+
+
+async def test_names_of_tables(database: Database) -> None:
+    """What the migrations have made, as other programs read it."""
+    async with database.connect() as connection:
+        found = await connection.execute(
+            text("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()")
+        )
+        tables = set(found.scalars())
+    assert tables == {
+        "workflow_definitions",
+        "workflow_definition_versions",
+        "workflow_runs",
+        "workflow_run_steps",
+        "alga_api_keys",
+        "alga_state_transitions",
+        "alga_workflows_core_version",
+    }
+
+
+async def test_paths_of_the_api() -> None:
+    """Every path with its method, as the API itself lists them."""
+    database = Database(NOWHERE)
+    async with api(database) as client:
+        answer = await client.get("/api/v1/openapi.json")
+    await database.close()
+    assert answer.status_code == 200
+    paths = {
+        f"{method.upper()} {path}"
+        for path, operations in answer.json()["paths"].items()
+        for method in operations
+    }
+    assert paths == API_PATHS
