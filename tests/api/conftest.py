@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 
 import httpx
 import pytest_asyncio
 from temporalio.client import Client
 
+from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.devstack.temporal_server import TemporalServer
 from alga_workflows_core.infra.metrics import TemporalTelemetry
-from workflow_worker.compose import Mode, serve
-from workflow_worker.settings import ServiceSettings
+from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
+from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.temporal.client import connect
+from alga_workflows_core.testing.databases import TestDatabases
+from alga_workflows_core.testing.namespaces import create_namespace
+from tests.api.service import Service, serving
 
 
 @pytest_asyncio.fixture
@@ -23,33 +27,13 @@ async def service_url(
     temporal_telemetry: TemporalTelemetry,
 ) -> AsyncGenerator[str]:
     """The URL of a running workflow-worker; without a key this machine is tenant `default`."""
-    settings = ServiceSettings.load(
-        {
-            "DATABASE_URL": database_url,
-            "TEMPORAL_ADDRESS": temporal_server.address,
-            "TEMPORAL_NAMESPACE": temporal_client.namespace,
-            "PORT": "0",
-            "WORKFLOW_HTTP_ALLOW": "127.0.0.0/8",
-            "WORKFLOW_STOP_TIMEOUT": "2",
-        }
+    temporal = TemporalSettings(
+        address=temporal_server.address, namespace=temporal_client.namespace
     )
-    stop = asyncio.Event()
-    url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(
-        serve(
-            settings,
-            stop=stop,
-            mode=Mode(open_tenant="default"),
-            on_ready=url.set_result,
-            telemetry=temporal_telemetry,
-        )
-    )
-    await asyncio.wait({serving, url}, return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        await serving
-    yield url.result()
-    stop.set()
-    await serving
+    async with serving(
+        database_url, temporal, temporal_telemetry, open_tenant="default"
+    ) as service_url:
+        yield service_url
 
 
 @pytest_asyncio.fixture
@@ -57,3 +41,29 @@ async def api(service_url: str) -> AsyncGenerator[httpx.AsyncClient]:
     """A client of `/api/v1`, without a key."""
     async with httpx.AsyncClient(base_url=f"{service_url}/api/v1", timeout=30) as client:
         yield client
+
+
+@pytest_asyncio.fixture(scope="module")
+async def service(
+    databases: TestDatabases,
+    temporal_server: TemporalServer,
+    temporal_telemetry: TemporalTelemetry,
+) -> AsyncGenerator[Service]:
+    """One service for all tests of a module; each uses definitions of its own."""
+    admin = await connect(
+        TemporalSettings(address=temporal_server.address), runtime=temporal_telemetry.runtime
+    )
+    temporal = TemporalSettings(
+        address=temporal_server.address, namespace=await create_namespace(admin)
+    )
+    async with databases.clone() as database_url:
+        database = Database(load(DatabaseSettings, {"DATABASE_URL": database_url}))
+        try:
+            async with (
+                serving(database_url, temporal, temporal_telemetry, open_tenant="default") as url,
+                serving(database_url, temporal, temporal_telemetry, open_tenant=None) as locked,
+                httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=30) as client,
+            ):
+                yield Service(url=url, locked_url=locked, api=client, storage=Storage(database))
+        finally:
+            await database.close()

@@ -31,7 +31,6 @@ FORBIDDEN_CALLS = {
     "eval",
     "exec",
     "hash",
-    "id",
     "input",
     "open",
     "print",

@@ -9,8 +9,15 @@ import importlib
 from collections.abc import Iterator
 from contextvars import ContextVar
 
+import httpx
 import pytest
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
+from alga_workflows_core.actions.registry import Registry
+from alga_workflows_core.infra.settings import LogSettings
+from alga_workflows_core.infra.supervisor import Backoff
+from alga_workflows_core.types.states import RunStatus
 from tests.architecture.workspace import DISTRIBUTIONS, SourceModule, import_name, source_modules
 
 MODULE_LINES = 350
@@ -126,3 +133,26 @@ def test_a_module_holds_no_state(module: SourceModule) -> None:
         if not name.startswith("__") and is_state(f"{module.name}.{name}", value)
     ]
     assert held == []
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (LogSettings(), True),
+        (Registry([]), True),
+        (FastAPI(), True),
+        (CollectorRegistry(), True),
+        (httpx.AsyncClient(), True),
+        (asyncio.Event(), True),
+        ({}, True),
+        ([], True),
+        ({"of": "constants"}, False),
+        (Backoff(), False),
+        (RunStatus.QUEUED, False),
+        (httpx.Timeout(1.0), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_state(value: object, *, expected: bool) -> None:
+    """Whatever lives or waits to be filled is seen; constants and frozen values are not."""
+    assert is_state("module.name", value) is expected

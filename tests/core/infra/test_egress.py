@@ -15,13 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alga_workflows_core.errors import SettingsError
-from alga_workflows_core.infra.egress.addresses import AddressPolicy, EgressSettings, IPAddress
+from alga_workflows_core.infra.egress.addresses import AddressPolicy, IPAddress
 from alga_workflows_core.infra.egress.backend import (
     AddressRefusedError,
     GuardedBackend,
     ResolutionError,
 )
 from alga_workflows_core.infra.egress.client import create_client
+from alga_workflows_core.infra.egress.settings import EgressSettings
 from alga_workflows_core.infra.settings import load
 
 PUBLIC = AddressPolicy()

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from uuid import UUID, uuid4
 
-from sqlalchemy.exc import SQLAlchemyError
 from temporalio.service import RPCError
 
 from alga_workflows_core.errors import AlgaError, InputError, NotFoundError, SettingsError
@@ -181,7 +180,7 @@ async def _line(name: str, looking: Awaitable[str]) -> CheckLine:
         return CheckLine(name, ok=True, detail=await looking)
     except AlgaError as error:
         return CheckLine(name, ok=False, detail=str(error))
-    except (SQLAlchemyError, RPCError) as error:
+    except RPCError as error:
         return CheckLine(name, ok=False, detail=first_line(error))
 
 

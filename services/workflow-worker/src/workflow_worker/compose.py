@@ -24,6 +24,7 @@ from alga_workflows_core.infra.health import Check, HealthMonitor
 from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.http import HttpServer
 from alga_workflows_core.infra.metrics import Metrics, TemporalTelemetry, temporal_runtime
+from alga_workflows_core.infra.settings import ProcessSettings
 from alga_workflows_core.infra.supervisor import (
     Backoff,
     PeriodicService,
@@ -83,7 +84,9 @@ async def serve(
         http_client = create_client(settings.egress.policy)
         undo.push_async_callback(http_client.aclose)
         registry = Registry(builtin_actions(http_client))
-        supervisor = _compose(settings, mode, database, client, telemetry, registry, on_ready)
+        supervisor = _compose(
+            settings, mode, database, client, telemetry, registry, on_ready=on_ready, stopping=stop
+        )
         await supervisor.run(stop)
 
 
@@ -94,7 +97,9 @@ def _compose(
     client: Client,
     telemetry: TemporalTelemetry,
     registry: Registry,
+    *,
     on_ready: Callable[[str], None] | None,
+    stopping: asyncio.Event,
 ) -> Supervisor:
     metrics = Metrics()
     storage = Storage(database)
@@ -108,17 +113,7 @@ def _compose(
     activities = RunActivities(
         storage=storage, performer=Performer(registry), closed=closed, metrics=metrics
     )
-    poller = Poller(
-        client,
-        lambda: build_worker(
-            client,
-            registry=registry,
-            activities=activities.all(),
-            build_id=settings.process.build_id,
-            graceful_shutdown=timedelta(seconds=settings.process.stop_timeout),
-        ),
-        build_id=settings.process.build_id,
-    )
+    poller = _poller(settings.process, client, registry, activities)
     keys = KeyAccess(storage)
     access: Access = keys if mode.open_tenant is None else DevAccess(keys, tenant=mode.open_tenant)
     app = create_app(
@@ -126,7 +121,11 @@ def _compose(
             access=access,
             definitions=DefinitionService(storage=storage, actions=registry.specs()),
             runs=RunService(
-                storage=storage, launcher=Launcher(storage), closed=closed, poke=starter.poke
+                storage=storage,
+                launcher=Launcher(storage),
+                closed=closed,
+                poke=starter.poke,
+                stopping=stopping,
             ),
             actions=registry.specs(),
             health=health,
@@ -141,6 +140,22 @@ def _compose(
         # Activities get the time that was promised them; the SDK needs a moment more to end.
         stop_timeout=settings.process.stop_timeout + 5.0,
         on_state=_announcing(health, http, on_ready),
+    )
+
+
+def _poller(
+    process: ProcessSettings, client: Client, registry: Registry, activities: RunActivities
+) -> Poller:
+    return Poller(
+        client,
+        lambda: build_worker(
+            client,
+            registry=registry,
+            activities=activities.all(),
+            build_id=process.build_id,
+            graceful_shutdown=timedelta(seconds=process.stop_timeout),
+        ),
+        build_id=process.build_id,
     )
 
 

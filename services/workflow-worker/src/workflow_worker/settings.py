@@ -8,7 +8,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import Field, SecretStr
 
-from alga_workflows_core.infra.egress.addresses import EgressSettings
+from alga_workflows_core.infra.egress.settings import EgressSettings
 from alga_workflows_core.infra.settings import (
     DatabaseSettings,
     HttpSettings,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Any, cast
 
-from pydantic_core import PydanticSerializationError
-
 from alga_workflows_core.actions.contract import Action
 from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.actions.lanes import MAX_LOCAL_BYTES, MAX_REMOTE_BYTES, encoded_size
@@ -23,7 +21,8 @@ def as_json(action: Action, output: object) -> Json:
         raise _unusable(spec.id, f"it is a {kinds}")
     try:
         value = output.model_dump(mode="json", by_alias=True)
-    except PydanticSerializationError as error:
+    except ValueError as error:
+        # No serializer fits, a value contains itself, or a key is half a surrogate pair.
         raise _unusable(spec.id, "it has no form in JSON") from error
     fault = _fault(value, 0)
     if fault is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Protocol, TypeAlias
 
@@ -12,7 +13,7 @@ from alga_workflows_core.errors import AccessError
 from alga_workflows_core.infra.auth import Principal, Role, hash_key
 from alga_workflows_core.storage.unit_of_work import Storage
 
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOOPBACK_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
 
 
 class Access(Protocol):
@@ -71,10 +72,12 @@ def is_from_this_machine(request: Request) -> bool:
         return False
     if any(name in request.headers for name in ("forwarded", "x-forwarded-for", "via")):
         return False
-    if (request.url.hostname or "") not in LOOPBACK_NAMES:
+    # The header itself: the framework falls back to our own address where it cannot be read.
+    hosts = [host.lower() for host in request.headers.getlist("host")]
+    if len(hosts) != 1 or not _LOOPBACK_HOST.fullmatch(hosts[0]):
         return False
     origin = request.headers.get("origin")
-    return origin is None or origin == f"{request.url.scheme}://{request.url.netloc}"
+    return origin is None or origin == f"{request.url.scheme}://{hosts[0]}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from alga_workflows_core.api import problems
+from alga_workflows_core.api import openapi, problems
 from alga_workflows_core.api.access import Access, Reader
 from alga_workflows_core.api.routers import actions, definitions, process, runs
 from alga_workflows_core.catalogue.definitions import DefinitionService
@@ -46,6 +46,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        responses=openapi.PROBLEMS,
     )
     app.state.access = parts.access
     problems.install(app)
@@ -58,10 +59,8 @@ def create_app(parts: ApiParts) -> ASGIApp:
     app.include_router(process.router(parts.health, parts.metrics, parts.sdk_metrics))
 
     @app.get(f"{API}/openapi.json", tags=["process"])
-    async def openapi(
-        _caller: Reader,
-    ) -> dict[str, Any]:
+    async def describe(_caller: Reader) -> dict[str, Any]:
         """This API as an OpenAPI document."""
-        return app.openapi()
+        return openapi.document(app)
 
     return RequestLog(BodyLimit(app, MAX_BODY_BYTES), metrics=parts.metrics)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Generic, TypeAlias, TypeVar
@@ -11,6 +12,7 @@ from uuid import UUID
 
 from fastapi import Query
 
+from alga_workflows_core.definition.document import DEFINITION_ID
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.errors import InputError
 
@@ -19,6 +21,9 @@ T = TypeVar("T")
 After: TypeAlias = Annotated[str | None, Query(description="`next` of the page before.")]
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=500, description="Items of a page.")]
 DEFAULT_LIMIT = 50
+
+_LARGEST_INTEGER = 2**31 - 1
+_LARGEST_BIGINT = 2**63 - 1
 
 
 class Page(Model, Generic[T]):
@@ -29,12 +34,55 @@ class Page(Model, Generic[T]):
 
 
 def encode(*parts: str) -> str:
-    """A cursor that holds `parts`, none of which may contain U+001F."""
+    """The cursor that stands for `parts`, none of which holds a unit separator."""
     return base64.urlsafe_b64encode("\x1f".join(parts).encode()).decode().rstrip("=")
 
 
-def decode(cursor: str | None, parts: int) -> list[str] | None:
-    """The parts that `encode` was given; InputError for anything else."""
+def decode_id(cursor: str | None) -> str | None:
+    """The definition's id that `encode` was given, None without; InputError for anything else."""
+    found = _decode(cursor, 1)
+    if found is None:
+        return None
+    if not re.fullmatch(DEFINITION_ID, found[0]):
+        raise _bad_cursor()
+    return found[0]
+
+
+def decode_time_and_id(cursor: str | None) -> tuple[datetime, UUID] | None:
+    """The time and id that `encode` was given, None without; InputError for anything else."""
+    found = _decode(cursor, 2)
+    if found is None:
+        return None
+    try:
+        moment, identity = datetime.fromisoformat(found[0]), UUID(found[1])
+    except ValueError as error:
+        raise _bad_cursor() from error
+    if moment.tzinfo is None:
+        raise _bad_cursor()
+    return moment, identity
+
+
+def decode_number(cursor: str | None) -> int | None:
+    """The number that `encode` was given, None without a cursor; InputError for anything else."""
+    found = _decode(cursor, 1)
+    return None if found is None else _number(found[0], _LARGEST_INTEGER)
+
+
+def decode_numbers(cursor: str | None) -> tuple[int, int] | None:
+    """The two numbers that `encode` was given, None without; InputError for anything else."""
+    found = _decode(cursor, 2)
+    if found is None:
+        return None
+    return _number(found[0], _LARGEST_INTEGER), _number(found[1], _LARGEST_BIGINT)
+
+
+def _number(text: str, largest: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,19}", text) or int(text) > largest:
+        raise _bad_cursor()
+    return int(text)
+
+
+def _decode(cursor: str | None, parts: int) -> list[str] | None:
     if cursor is None:
         return None
     try:
@@ -45,39 +93,6 @@ def decode(cursor: str | None, parts: int) -> list[str] | None:
     if len(found) != parts:
         raise _bad_cursor()
     return found
-
-
-def decode_time_and_id(cursor: str | None) -> tuple[datetime, UUID] | None:
-    """The time and id in a cursor, None without one; InputError if it holds something else."""
-    found = decode(cursor, 2)
-    if found is None:
-        return None
-    try:
-        return datetime.fromisoformat(found[0]), UUID(found[1])
-    except ValueError as error:
-        raise _bad_cursor() from error
-
-
-def decode_number(cursor: str | None) -> int | None:
-    """The integer in a cursor, None without one; InputError if it holds something else."""
-    found = decode(cursor, 1)
-    if found is None:
-        return None
-    try:
-        return int(found[0])
-    except ValueError as error:
-        raise _bad_cursor() from error
-
-
-def decode_numbers(cursor: str | None) -> tuple[int, int] | None:
-    """The two integers in a cursor, None without one; InputError if it holds something else."""
-    found = decode(cursor, 2)
-    if found is None:
-        return None
-    try:
-        return int(found[0]), int(found[1])
-    except ValueError as error:
-        raise _bad_cursor() from error
 
 
 def _bad_cursor() -> InputError:

@@ -8,8 +8,12 @@ from typing import Any, TypeAlias
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import ConfigDict
 from starlette.exceptions import HTTPException
 
+from alga_workflows_core.api.body import MEDIA_TYPE_REFUSED
+from alga_workflows_core.definition import faults
+from alga_workflows_core.definition.model import Model
 from alga_workflows_core.errors import (
     AccessError,
     AlgaError,
@@ -38,7 +42,27 @@ _UNREADABLE = frozenset(
     {"JSON_SYNTAX", "JSON_TEXT", "JSON_DEPTH", "JSON_DUPLICATE_KEY", "JSON_NUMBER"}
 )
 
+_MOST_FAULTS = 20
+
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
+"""What OpenAPI is told of an operation's responses, by status."""
+
+
+class Problem(Model):
+    """What went wrong. `path` is a JSON Pointer into the body, or a parameter's or header's name.
+
+    Other members depend on the code: `faults`, `findings`, `line` and such.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    path: str | None = None
+    remedy: str | None = None
 
 
 def install(app: FastAPI) -> None:
@@ -72,7 +96,7 @@ def problem(
         content["remedy"] = remedy
     return JSONResponse(
         {**(extra or {}), **content},
-        status_code=status,
+        status_code=status.value,
         media_type=MEDIA_TYPE,
         headers=headers,
     )
@@ -88,6 +112,8 @@ async def _on_alga_error(_request: Request, error: Exception) -> Response:
             headers["WWW-Authenticate"] = "Bearer"
     elif error.error_code in _UNREADABLE:
         status = HTTPStatus.BAD_REQUEST
+    elif error.error_code == MEDIA_TYPE_REFUSED:
+        status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     else:
         status = next(status for kind, status in _STATUS if isinstance(error, kind))
     if isinstance(error, UnavailableError):
@@ -123,19 +149,17 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 async def _on_bad_parameters(_request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
-    faults = [
-        {
-            "path": "/".join(str(part) for part in fault["loc"]),
-            "message": str(fault["msg"]),
-        }
-        for fault in error.errors()
+    found = error.errors()[:_MOST_FAULTS]
+    listed = [
+        {"path": str(fault["loc"][-1]), "message": f"{faults.sentence(fault)}."} for fault in found
     ]
-    first = faults[0]
+    first = listed[0]
     return problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         code="PARAMETER_INVALID",
-        detail=f"{first['path']}: {first['message']}.",
+        detail=f"The {found[0]['loc'][0]} parameter {first['path']} is not valid: "
+        f"{first['message']}",
         path=first["path"],
         remedy="Correct the parameter and send the request again.",
-        extra={"faults": faults},
+        extra={"faults": listed},
     )

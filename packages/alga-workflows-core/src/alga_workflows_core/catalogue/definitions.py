@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
@@ -10,19 +11,28 @@ from typing import cast
 import structlog
 
 from alga_workflows_core.definition.action_spec import ActionSpec
-from alga_workflows_core.definition.document import ENGINE, Definition, walk
+from alga_workflows_core.definition.document import DEFINITION_ID, ENGINE, Definition, walk
 from alga_workflows_core.definition.identity import document_hash, document_text
 from alga_workflows_core.definition.steps import ActionStep
 from alga_workflows_core.definition.strict_json import loads
-from alga_workflows_core.errors import ConflictError, FindingsError, InputError, NotFoundError
+from alga_workflows_core.errors import (
+    ConflictError,
+    FindingsError,
+    InputError,
+    NotFoundError,
+    TooLargeError,
+)
 from alga_workflows_core.storage.definitions import DefinitionRow, NewVersion, VersionRow
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import DefinitionState
-from alga_workflows_core.validation.findings import Finding
-from alga_workflows_core.validation.validate import Validated, validate
+from alga_workflows_core.validation.findings import Code, Finding
+from alga_workflows_core.validation.validate import UNSTORABLE, Validated, validate
 
 log = structlog.get_logger()
+
+_ID = re.compile(DEFINITION_ID)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +68,16 @@ class DefinitionService:
     ) -> SavedDraft:
         """Store the draft, with whatever findings it has; what runs is not touched.
 
-        InputError if it is not an object, is too large to store, or has another `id`.
+        InputError if it is not an object, is too large to store (TooLargeError), or has another
+        `id`, or if `definition_id` is not one that a definition may have.
         """
         validated = self.validate(document)
         members = _storable(definition_id, document, validated)
         saved = SavedDraft(members, document_hash(members), validated.findings)
-        name = members.get("name")
         async with self._storage.unit_of_work(tenant) as work:
             await work.definitions.save_draft(
                 definition_id,
-                name=name[:200] if isinstance(name, str) else definition_id,
+                name=_shown_name(members.get("name"), definition_id),
                 draft=document_text(members),
                 draft_hash=saved.hash,
                 by=by,
@@ -186,20 +196,38 @@ class DefinitionService:
 
 
 def _storable(definition_id: str, document: Json, validated: Validated) -> JsonObject:
-    if not isinstance(document, dict) or (
-        validated.findings and validated.findings[0].code.startswith("DOCUMENT_")
-    ):
-        first = validated.findings[0]
-        raise InputError(first.message, code=first.code, path=first.path or "/")
+    if not _ID.fullmatch(definition_id):
+        raise InputError(
+            f"{definition_id[:80]!r} cannot be the id of a definition.",
+            code="DEFINITION_ID_INVALID",
+            path="/id",
+            remedy=f"It has to match {DEFINITION_ID}.",
+        )
+    for finding in validated.findings:
+        if finding.code in UNSTORABLE:
+            kind = TooLargeError if finding.code is Code.DOCUMENT_TOO_LARGE else InputError
+            raise kind(
+                finding.message,
+                code=finding.code,
+                path=finding.path or None,
+                remedy=finding.suggestion,
+            )
     members = cast("JsonObject", document)
     if members.get("id") != definition_id:
+        written = f"has the id {members['id']!r:.80}" if "id" in members else "has no id"
         raise InputError(
-            f"The document's id is {members.get('id')!r}, but the address says {definition_id!r}.",
+            f"The document {written}, but the address says {definition_id!r}.",
             code="ID_MISMATCH",
             path="/id",
             remedy="Make them equal.",
         )
     return members
+
+
+def _shown_name(name: Json, definition_id: str) -> str:
+    """What lists show: the draft's name, which may be unfit as yet, or else its id."""
+    shown = _CONTROL.sub(" ", name[:200]).strip() if isinstance(name, str) else ""
+    return shown or definition_id
 
 
 def _refuse_unless_open(definition: DefinitionRow) -> None:

@@ -47,6 +47,8 @@ def sentence(fault: Mapping[str, Any]) -> str:
         return str(fault["msg"])
     place = fault["loc"]
     context = {name: _plain(value) for name, value in fault.get("ctx", {}).items()}
+    if context.get("min_length") == "1":
+        return "It must not be empty"
     context["name"] = quoted(str(place[-1])) if place else "?"
     return template.format_map(context)
 
@@ -57,5 +59,6 @@ def quoted(name: str) -> str:
 
 
 def _plain(value: object) -> str:
-    # A union's discriminator comes in quotes of its own.
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return str(value).rstrip(".")

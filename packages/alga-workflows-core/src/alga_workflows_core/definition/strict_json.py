@@ -44,7 +44,7 @@ def loads(data: bytes | str) -> Json:
     JSON_TEXT; its message names line and column (from 1), `details` has them as `line` and
     `column`; `path` is the JSON pointer of a refused number or key.
     """
-    text = _decoded(data)
+    text = decoded(data)
     _check_depth(text)
     _check_pairs(text)
     try:
@@ -94,13 +94,17 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def _decoded(data: bytes | str) -> str:
+def decoded(data: bytes | str, *, kind: str = "JSON") -> str:
+    """`data` as text without half surrogate pairs and without a byte order mark.
+
+    Raises InputError with code JSON_TEXT, which speaks of a text of this `kind`.
+    """
     if isinstance(data, str):
         text = data
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            _half_pair(text, error.start)
+            _half_pair(text, error.start, kind)
     else:
         try:
             text = data.decode()
@@ -108,13 +112,14 @@ def _decoded(data: bytes | str) -> str:
             readable = data[: error.start].decode()
             _fail(
                 _TEXT,
-                f"The JSON text is not UTF-8: byte {error.start} cannot be read",
+                f"The {kind} text is not UTF-8: byte {error.start} cannot be read",
                 readable,
                 len(readable),
                 "Send the text in UTF-8.",
             )
     if text.startswith("\ufeff"):
-        _fail(_TEXT, "The JSON text begins with a byte order mark", text, 0, "Save it without one.")
+        what = f"The {kind} text begins with a byte order mark"
+        _fail(_TEXT, what, text, 0, "Save it without one.")
     return text
 
 
@@ -144,13 +149,13 @@ def _check_pairs(text: str) -> None:
         return
     for match in _HALF_PAIR.finditer(text):
         if match[1]:
-            _half_pair(text, match.start())
+            _half_pair(text, match.start(), "JSON")
 
 
-def _half_pair(text: str, position: int) -> NoReturn:
+def _half_pair(text: str, position: int, kind: str) -> NoReturn:
     _fail(
         _TEXT,
-        "The JSON text holds half a surrogate pair, which is no character",
+        f"The {kind} text holds half a surrogate pair, which is no character",
         text,
         position,
         "Write both halves, or the character itself.",
@@ -173,7 +178,7 @@ def _explain(text: str) -> NoReturn:
     The decoder refused it, so all text up to it is well formed.
     """
     stack: list[_Container] = []
-    for position, lexeme in _lexemes(text):
+    for position, lexeme in lexemes(text):
         top = stack[-1] if stack else None
         if lexeme in "[{":
             stack.append(_Container(is_object=lexeme == "{"))
@@ -191,7 +196,11 @@ def _explain(text: str) -> NoReturn:
     raise InputError("The JSON text holds a number or a key that is refused.", code=_NUMBER)
 
 
-def _lexemes(text: str) -> Iterator[tuple[int, str]]:
+def lexemes(text: str) -> Iterator[tuple[int, str]]:
+    """Brackets, commas, colons, strings (with their quotes), numbers and words, with their offsets.
+
+    Of JSON text these are all there is but blanks; of other text they are something.
+    """
     for match in _LEXEME.finditer(text):
         yield match.start(), match[0]
 

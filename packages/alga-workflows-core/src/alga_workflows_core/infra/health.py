@@ -17,6 +17,7 @@ from alga_workflows_core.infra.telemetry import mask_secrets
 log = structlog.get_logger()
 
 _LONGEST_ERROR = 300
+_CANCEL_GRACE = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +148,10 @@ class HealthMonitor:
                 error = probing.exception()
                 self._record(check, None if error is None else _describe(error))
         finally:
-            probing.cancel()
+            if not probing.done():
+                # What it holds, such as a connection, must be given back before its owner closes.
+                probing.cancel()
+                await asyncio.wait({probing}, timeout=_CANCEL_GRACE)
 
     def _record(self, check: Check, error: str | None) -> None:
         before = self._dependencies.get(check.name)

@@ -11,9 +11,8 @@ from uuid import UUID
 
 import structlog
 
-from alga_workflows_core.definition.canonical import content_hash
-from alga_workflows_core.definition.document import Definition
-from alga_workflows_core.errors import ConflictError, InputError, NotFoundError
+from alga_workflows_core.definition.canonical import canonical, content_hash
+from alga_workflows_core.errors import ConflictError, InputError, NotFoundError, TooLargeError
 from alga_workflows_core.storage.definitions import DefinitionRow, VersionRow
 from alga_workflows_core.storage.runs import NewRun, RunRow
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
@@ -23,6 +22,9 @@ from alga_workflows_core.types.states import DefinitionState
 from alga_workflows_core.validation.payload import check_payload
 
 log = structlog.get_logger()
+
+MAX_PAYLOAD_BYTES = 256 * 1024
+"""Size of a payload's canonical form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,19 +57,20 @@ class Launcher:
     async def launch(self, request: LaunchRequest) -> Launched:
         """Commit the run's row, or find it.
 
-        Raises NotFoundError (definition, version), ConflictError (not active), InputError (payload
-        against the schema; `KEY_REUSED` when the key has started something else).
+        Raises NotFoundError (definition, version), ConflictError (not active), TooLargeError
+        (payload), InputError (payload against the schema; `KEY_REUSED` when the key has started
+        something else).
         """
         identity = run_id(request.tenant, request.definition_id, request.trigger_type, request.key)
         request_hash = content_hash({"payload": request.payload, "version": request.version})
+        _check_size(request.payload)
         async with self._storage.unit_of_work(request.tenant) as work:
             found = await work.runs.get(identity)
             if found is None:
                 version = await _startable(work, request)
-                check_payload(
-                    Definition.model_validate(version.parsed(), by_alias=True, by_name=False),
-                    request.payload,
-                )
+                schema = version.parsed().get("payloadSchema")
+                if schema is not None:
+                    check_payload(schema, request.payload, definition_id=request.definition_id)
                 created = await work.runs.add(_row(request, identity, request_hash, version))
                 found = await work.runs.get(identity)
             else:
@@ -93,6 +96,16 @@ class Launcher:
         return Launched(found, created)
 
 
+def _check_size(payload: Json) -> None:
+    size = len(canonical(payload))
+    if size > MAX_PAYLOAD_BYTES:
+        raise TooLargeError(
+            f"The payload has {size} bytes; {MAX_PAYLOAD_BYTES} is the limit.",
+            path="/payload",
+            remedy="Keep large data elsewhere and pass its address.",
+        )
+
+
 def _row(request: LaunchRequest, identity: UUID, request_hash: str, version: VersionRow) -> NewRun:
     return NewRun(
         id=identity,
@@ -113,7 +126,8 @@ async def _startable(work: UnitOfWork, request: LaunchRequest) -> VersionRow:
             f"There is no definition {request.definition_id!r}.",
             remedy="GET /api/v1/definitions lists them.",
         )
-    number = request.version or _active(definition)
+    active = _active_version(definition)
+    number = active if request.version is None else request.version
     version = await work.definitions.version(request.definition_id, number)
     if version is None:
         raise NotFoundError(
@@ -123,7 +137,8 @@ async def _startable(work: UnitOfWork, request: LaunchRequest) -> VersionRow:
     return version
 
 
-def _active(definition: DefinitionRow) -> int:
+def _active_version(definition: DefinitionRow) -> int:
+    """The active version; ConflictError if this definition starts no runs, whatever the version."""
     if definition.state is DefinitionState.ACTIVE and definition.active_version is not None:
         return definition.active_version
     raise ConflictError(

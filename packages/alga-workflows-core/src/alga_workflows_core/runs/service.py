@@ -21,15 +21,22 @@ LOOK_AGAIN_SECONDS = 1.0
 
 
 class RunService:
-    """Runs of any tenant, named in each call."""
+    """Runs of any tenant, named in each call. Nobody waits any longer once `stopping` is set."""
 
     def __init__(
-        self, *, storage: Storage, launcher: Launcher, closed: ClosedRuns, poke: Callable[[], None]
+        self,
+        *,
+        storage: Storage,
+        launcher: Launcher,
+        closed: ClosedRuns,
+        poke: Callable[[], None],
+        stopping: asyncio.Event | None = None,
     ) -> None:
         self._storage = storage
         self._launcher = launcher
         self._closed = closed
         self._poke_starter = poke
+        self._stopping = stopping or asyncio.Event()
 
     async def start(self, request: LaunchRequest) -> Launched:
         """Commit the run (see `Launcher.launch`) and have it started at once."""
@@ -39,14 +46,14 @@ class RunService:
         return launched
 
     async def wait(self, tenant: str, run_id: UUID, seconds: float) -> RunRow:
-        """The run as it is when it has ended, or after `seconds`."""
+        """The run as it is when it has ended, after `seconds`, or when the process stops."""
         deadline = time.monotonic() + seconds
         with self._closed.watch(run_id) as hint:
             while True:
                 hint.clear()
                 run = await self.get(tenant, run_id)
                 left = deadline - time.monotonic()
-                if run.status in FINAL_RUN_STATES or left <= 0:
+                if run.status in FINAL_RUN_STATES or left <= 0 or self._stopping.is_set():
                     return run
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min(left, LOOK_AGAIN_SECONDS)):

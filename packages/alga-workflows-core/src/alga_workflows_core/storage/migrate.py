@@ -1,4 +1,9 @@
-"""Bring a database to the schema that this release expects, or say that it is not there."""
+"""Bring a database to the schema that this release expects, or say that it is not there.
+
+Alembic keeps the revisions; its commands and `env.py` are not used, since they share one context
+per process, and two databases may be migrated at the same time. A migration gets its operations
+as an argument instead: `upgrade(op)`.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.resources import files
 
-from alembic import command
-from alembic.config import Config
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
@@ -44,10 +48,9 @@ async def migrate(database: Database) -> tuple[str | None, str]:
         async with database.session() as connection:
             await connection.execute(_LOCK)
             before = await connection.run_sync(_current)
-            await connection.commit()
             _refuse_unknown(database, before)
-            await connection.run_sync(_upgrade)
             await connection.commit()
+            await connection.run_sync(_upgrade, before)
             return before, expected_revision()
 
 
@@ -77,14 +80,14 @@ async def check_revision(database: Database) -> None:
 
 def expected_revision() -> str:
     """The newest revision in this wheel."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    head = _scripts().get_current_head()
     if head is None:
         raise RuntimeError("the package holds no migrations")
     return head
 
 
 def _refuse_unknown(database: Database, found: str | None) -> None:
-    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+    scripts = _scripts().walk_revisions()
     if found is None or found in {script.revision for script in scripts}:
         return
     raise ConflictError(
@@ -95,12 +98,8 @@ def _refuse_unknown(database: Database, found: str | None) -> None:
     )
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option(
-        "script_location", str(files("alga_workflows_core.storage").joinpath("migrations"))
-    )
-    return config
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(files("alga_workflows_core.storage").joinpath("migrations")))
 
 
 def _current(connection: Connection) -> str | None:
@@ -111,15 +110,20 @@ def _current(connection: Connection) -> str | None:
             code="DATABASE_TOO_OLD",
             remedy="Let DATABASE_URL name a newer server.",
         )
-    return MigrationContext.configure(
-        connection, opts={"version_table": VERSION_TABLE}
-    ).get_current_revision()
+    return _context(connection).get_current_revision()
 
 
-def _upgrade(connection: Connection) -> None:
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+def _upgrade(connection: Connection, before: str | None) -> None:
+    scripts, context = _scripts(), _context(connection)
+    missing = list(scripts.iterate_revisions("head", before or "base"))
+    for script in reversed(missing):
+        with context.begin_transaction():
+            context.stamp(scripts, script.revision)
+            script.module.upgrade(Operations(context))
+
+
+def _context(connection: Connection) -> MigrationContext:
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
 
 
 @contextmanager

@@ -48,12 +48,14 @@ class Finding(Model):
 
 
 def error(code: Code, path: str, message: str, suggestion: str | None = None) -> Finding:
+    """A finding that forbids publishing."""
     return Finding(
         severity=Severity.ERROR, code=code, path=path, message=message, suggestion=suggestion
     )
 
 
 def warning(code: Code, path: str, message: str, suggestion: str | None = None) -> Finding:
+    """A finding that does not forbid publishing."""
     return Finding(
         severity=Severity.WARNING, code=code, path=path, message=message, suggestion=suggestion
     )

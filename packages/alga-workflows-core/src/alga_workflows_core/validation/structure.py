@@ -32,7 +32,7 @@ _STEP_MODELS: Mapping[str, type[Model]] = MappingProxyType(
         "control.return": ReturnStep,
     }
 )
-# Pydantic puts this behind a key that is refused itself, not its value.
+# Pydantic puts this behind a key that is refused itself, not its value. A field may be called so.
 _KEY = "[key]"
 
 
@@ -48,7 +48,10 @@ def read_definition(document: Json, *, at_most: int) -> tuple[Definition | None,
 
 
 def _finding(fault: Mapping[str, Any]) -> Finding:
-    places, model = _place(fault["loc"])
+    location = fault["loc"]
+    if fault["type"] == "value_error" and location[-1] == _KEY:
+        location = location[:-1]
+    places, model = _place(location)
     here = pointer(*places)
     message = f"{faults.sentence(fault)}."
     match fault["type"]:
@@ -82,11 +85,10 @@ def _place(location: Sequence[str | int]) -> tuple[list[str | int], type[Model]]
 
     Behind the index of a step, Pydantic puts the step's type, which is no place.
     """
-    parts = list(location[:-1] if location and location[-1] == _KEY else location)
     places: list[str | int] = []
     model: type[Model] = Definition
     after_index = False
-    for part in parts:
+    for part in location:
         if after_index and part in _STEP_MODELS:
             model = _STEP_MODELS[str(part)]
         else:

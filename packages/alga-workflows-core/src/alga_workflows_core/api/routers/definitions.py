@@ -9,27 +9,28 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
+from alga_workflows_core.api import openapi
 from alga_workflows_core.api.access import Author, Reader
-from alga_workflows_core.api.body import documented, read_json, read_model
+from alga_workflows_core.api.body import read_json, read_model
 from alga_workflows_core.api.keyset import (
     DEFAULT_LIMIT,
     After,
     Limit,
     Page,
-    decode,
+    decode_id,
     decode_number,
     encode,
 )
 from alga_workflows_core.catalogue.definitions import DefinitionService
-from alga_workflows_core.definition.document import Definition
-from alga_workflows_core.definition.model import Model
+from alga_workflows_core.definition.document import DEFINITION_ID, Definition
+from alga_workflows_core.definition.model import Model, Prose
 from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.storage.definitions import DefinitionRow, VersionRow
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import DefinitionState
 from alga_workflows_core.validation.findings import Finding
 
-DefinitionId = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,127}$")]
+DefinitionId = Annotated[str, Path(pattern=DEFINITION_ID)]
 VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
@@ -50,7 +51,7 @@ class FindingsView(Model):
 class Publish(Model):
     """`note` says why; it is kept with the version."""
 
-    note: Annotated[str | None, Field(max_length=2000)] = None
+    note: Annotated[Prose | None, Field(max_length=2000)] = None
 
 
 class PublishedView(Model):
@@ -104,7 +105,7 @@ def router(service: DefinitionService) -> APIRouter:
 
 
 def _add_authoring(routes: APIRouter, service: DefinitionService) -> None:
-    @routes.put("/definitions/{definition_id}/draft", openapi_extra=documented(Definition))
+    @routes.put("/definitions/{definition_id}/draft", openapi_extra=openapi.body(Definition))
     async def save_draft(
         definition_id: DefinitionId, request: Request, caller: Author
     ) -> DraftView:
@@ -117,7 +118,8 @@ def _add_authoring(routes: APIRouter, service: DefinitionService) -> None:
     @routes.post(
         "/definitions/{definition_id}/publish",
         status_code=HTTPStatus.CREATED,
-        openapi_extra=documented(Publish, required=False),
+        responses={HTTPStatus.OK.value: {"model": PublishedView}},
+        openapi_extra=openapi.body(Publish, required=False),
     )
     async def publish(
         definition_id: DefinitionId,
@@ -134,7 +136,7 @@ def _add_authoring(routes: APIRouter, service: DefinitionService) -> None:
             response.status_code = HTTPStatus.OK.value
         return PublishedView(version=published.version.version, hash=published.version.hash)
 
-    @routes.post("/validate", openapi_extra=documented(Definition))
+    @routes.post("/validate", openapi_extra=openapi.body(Definition))
     async def validate(request: Request, _caller: Reader) -> FindingsView:
         """What is wrong with a document, without storing it."""
         return FindingsView(findings=service.validate(await read_json(request)).findings)
@@ -145,10 +147,8 @@ def _add_reading(routes: APIRouter, service: DefinitionService) -> None:
     async def list_definitions(
         caller: Reader, after: After = None, limit: Limit = DEFAULT_LIMIT
     ) -> Page[DefinitionView]:
-        cursor = decode(after, 1)
-        rows = await service.list(
-            caller.tenant, after=None if cursor is None else cursor[0], limit=limit + 1
-        )
+        """By id."""
+        rows = await service.list(caller.tenant, after=decode_id(after), limit=limit + 1)
         return Page(
             items=[_definition(row) for row in rows[:limit]],
             next=encode(rows[limit - 1].id) if len(rows) > limit else None,
@@ -156,6 +156,7 @@ def _add_reading(routes: APIRouter, service: DefinitionService) -> None:
 
     @routes.get("/definitions/{definition_id}")
     async def get_definition(definition_id: DefinitionId, caller: Reader) -> DefinitionDraftView:
+        """One definition with its draft."""
         row = await service.get(caller.tenant, definition_id)
         draft = None if row.draft is None else loads(row.draft)
         return DefinitionDraftView(**_definition(row).model_dump(), draft=draft)
@@ -167,6 +168,7 @@ def _add_reading(routes: APIRouter, service: DefinitionService) -> None:
         after: After = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> Page[VersionView]:
+        """The newest first."""
         rows = await service.versions(
             caller.tenant, definition_id, after=decode_number(after), limit=limit + 1
         )
@@ -179,6 +181,7 @@ def _add_reading(routes: APIRouter, service: DefinitionService) -> None:
     async def get_version(
         definition_id: DefinitionId, number: VersionNumber, caller: Reader
     ) -> VersionDocumentView:
+        """A published version with its document."""
         row = await service.version(caller.tenant, definition_id, number)
         return VersionDocumentView(**_version(row).model_dump(), document=row.parsed())
 

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
+from alga_workflows_core.api import openapi
 from alga_workflows_core.api.access import Reader
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.metrics import Metrics
@@ -20,13 +21,13 @@ def router(
     """`/livez` and `/readyz` are open and say which part is not well, never why."""
     routes = APIRouter(tags=["process"])
 
-    @routes.get("/livez")
+    @routes.get("/livez", openapi_extra=openapi.OPEN)
     async def live() -> Response:
         """200 while the event loop turns."""
         ok = health.snapshot()["live"]
         return JSONResponse({"live": ok}, _status(ok))
 
-    @routes.get("/readyz")
+    @routes.get("/readyz", openapi_extra=openapi.OPEN)
     async def ready() -> Response:
         """200 while everything that this process needs answers."""
         snapshot = health.snapshot()

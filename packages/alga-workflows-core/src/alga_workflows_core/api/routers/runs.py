@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import Field
 
+from alga_workflows_core.api import openapi
 from alga_workflows_core.api.access import Operator, Reader
-from alga_workflows_core.api.body import documented, read_model
+from alga_workflows_core.api.body import read_model
 from alga_workflows_core.api.keyset import (
     DEFAULT_LIMIT,
     After,
@@ -22,9 +23,8 @@ from alga_workflows_core.api.keyset import (
     encode,
 )
 from alga_workflows_core.api.routers.definitions import DefinitionId
-from alga_workflows_core.definition.canonical import canonical
+from alga_workflows_core.definition.document import DEFINITION_ID
 from alga_workflows_core.definition.model import Model
-from alga_workflows_core.errors import TooLargeError
 from alga_workflows_core.runs.launch import LaunchRequest
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.storage.runs import RunRow
@@ -32,7 +32,6 @@ from alga_workflows_core.storage.steps import StepRow
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import RunStatus, StepStatus
 
-MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_WAIT_SECONDS = 60
 TRIGGER_API = "api"
 
@@ -113,7 +112,8 @@ def _add_starting(routes: APIRouter, service: RunService) -> None:
     @routes.post(
         "/definitions/{definition_id}/runs",
         status_code=HTTPStatus.CREATED,
-        openapi_extra=documented(StartRun, required=False),
+        responses={HTTPStatus.OK.value: {"model": StartedView}},
+        openapi_extra=openapi.body(StartRun, required=False),
     )
     async def start_run(
         definition_id: DefinitionId,
@@ -124,7 +124,6 @@ def _add_starting(routes: APIRouter, service: RunService) -> None:
     ) -> StartedView:
         """Start a run: 201 a new one, 200 the one that this Idempotency-Key has started."""
         body = await read_model(request, StartRun, empty=StartRun())
-        _check_size(body.payload)
         launched = await service.start(
             LaunchRequest(
                 tenant=caller.tenant,
@@ -148,7 +147,7 @@ def _add_reading(routes: APIRouter, service: RunService) -> None:
     @routes.get("/runs")
     async def list_runs(
         caller: Reader,
-        definition: Annotated[str | None, Query(max_length=128)] = None,
+        definition: Annotated[str | None, Query(pattern=DEFINITION_ID)] = None,
         status: Annotated[RunStatus | None, Query()] = None,
         after: After = None,
         limit: Limit = DEFAULT_LIMIT,
@@ -169,6 +168,7 @@ def _add_reading(routes: APIRouter, service: RunService) -> None:
 
     @routes.get("/runs/{run_id}")
     async def get_run(run_id: UUID, caller: Reader) -> RunDetailView:
+        """One run with its payload."""
         row = await service.get(caller.tenant, run_id)
         return RunDetailView(**_run(row).model_dump(), payload=row.payload)
 
@@ -187,16 +187,6 @@ def _add_reading(routes: APIRouter, service: RunService) -> None:
         return Page(
             items=[_step(row) for row in rows[:limit]],
             next=None if last is None else encode(str(last.epoch), str(last.position)),
-        )
-
-
-def _check_size(payload: Json) -> None:
-    size = len(canonical(payload))
-    if size > MAX_PAYLOAD_BYTES:
-        raise TooLargeError(
-            f"The payload has {size} bytes; {MAX_PAYLOAD_BYTES} is the limit.",
-            path="/payload",
-            remedy="Keep large data elsewhere and pass its address.",
         )
 
 

@@ -10,11 +10,7 @@ from ipaddress import (
     IPv6Network,
     ip_network,
 )
-from typing import Annotated, Any, TypeAlias
-
-from pydantic import Field, field_validator
-
-from alga_workflows_core.infra.settings import Settings
+from typing import TypeAlias
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 IPNetwork: TypeAlias = IPv4Network | IPv6Network
@@ -71,34 +67,3 @@ class AddressPolicy:
             if address not in _GLOBAL_UNICAST:
                 return False
         return not any(address in network for network in _REFUSED)
-
-
-class EgressSettings(Settings):
-    """Where HTTP requests of authored workflows may go."""
-
-    allow: Annotated[
-        tuple[IPNetwork, ...],
-        Field(
-            validation_alias="WORKFLOW_HTTP_ALLOW",
-            description="Comma list of networks that may be reached although they are not public.",
-        ),
-    ] = ()
-
-    @field_validator("allow", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        return tuple(_network(part.strip()) for part in value.split(",") if part.strip())
-
-    @property
-    def policy(self) -> AddressPolicy:
-        """The policy that these settings describe."""
-        return AddressPolicy(allow=self.allow)
-
-
-def _network(text: str) -> IPNetwork:
-    try:
-        return ip_network(text)
-    except ValueError as error:
-        raise ValueError(f"{error}; expected networks such as 10.1.0.0/16") from None

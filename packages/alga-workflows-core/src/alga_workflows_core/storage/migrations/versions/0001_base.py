@@ -6,7 +6,7 @@ Revises:
 
 from __future__ import annotations
 
-from alembic import op
+from alembic.operations import Operations
 
 revision = "0001"
 down_revision = None
@@ -338,7 +338,7 @@ END $$;
 """
 
 
-def upgrade() -> None:
+def upgrade(op: Operations) -> None:
     """Make roles, tables, transition checks, row-level security and functions across tenants."""
     for script in (ROLES, TABLES, TRANSITIONS, ROW_LEVEL_SECURITY, ACROSS_TENANTS):
         # Without parameters the driver takes several statements and leaves % alone.

@@ -1,0 +1,297 @@
+"""Rows of one tenant do not exist for another, whatever a repository asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alga_workflows_core.infra.database import Database, sqlstate
+from alga_workflows_core.infra.settings import DatabaseSettings, load
+from alga_workflows_core.storage.api_keys import ApiKeys
+from alga_workflows_core.storage.definitions import Definitions, NewVersion
+from alga_workflows_core.storage.runs import NewRun, RunChange, Runs
+from alga_workflows_core.storage.steps import StepRow, Steps
+from alga_workflows_core.storage.tables import metadata
+from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.types.states import RunStatus, StepStatus
+
+OURS, THEIRS = "acme", "globex"
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+RUN, KEY = uuid4(), uuid4()
+DEFINITION = "triage"
+VERSION = NewVersion(
+    hash="h", document="{}", actions=[], engine=1, expression_engine="none", note=None
+)
+NEW_RUN = NewRun(
+    id=RUN,
+    definition_id=DEFINITION,
+    version=1,
+    trigger_type="api",
+    execution_key="key",
+    request_hash="hash",
+    payload={"card": "4711-secret"},
+    created_by="test",
+)
+CHANGE = RunChange(
+    id=RUN,
+    definition_id=DEFINITION,
+    version=1,
+    trigger_type="api",
+    execution_key="key",
+    created_by="test",
+    status=RunStatus.RUNNING,
+    epoch=0,
+    seq=9,
+    temporal_run_id="execution",
+)
+STEP = StepRow(
+    path="call",
+    step_id="call",
+    type="action.call",
+    name=None,
+    status=StepStatus.RUNNING,
+    position=1,
+    output=None,
+    error=None,
+    epoch=0,
+    seq=1,
+    started_at=NOW,
+    finished_at=None,
+)
+
+
+async def fill(work: UnitOfWork) -> None:
+    """One row in every table."""
+    await work.definitions.save_draft(
+        DEFINITION, name="Triage", draft="{}", draft_hash="h", by="test"
+    )
+    await work.definitions.add_version(DEFINITION, VERSION, by="test")
+    await work.runs.add(NEW_RUN)
+    await work.steps.apply(RUN, [STEP])
+    await work.api_keys.add(KEY, name="laptop", role="admin", key_hash=f"hash of {work.tenant}")
+
+
+async def everything(work: UnitOfWork) -> dict[str, Any]:
+    """What the repositories of `work` answer about the rows that `fill` makes."""
+    return {
+        "definition": await work.definitions.get(DEFINITION),
+        "definitions": await work.definitions.list(after=None, limit=10),
+        "version": await work.definitions.version(DEFINITION, 1),
+        "version by hash": await work.definitions.version_by_hash(DEFINITION, "h"),
+        "versions": await work.definitions.versions(DEFINITION, after=None, limit=10),
+        "run": await work.runs.get(RUN),
+        "runs": await work.runs.list(after=None, limit=10),
+        "steps": await work.steps.list(RUN, after=None, limit=10),
+        "keys": await work.api_keys.list(),
+    }
+
+
+class _Opened(Runs):
+    """Gives away the connection of a repository, which nothing outside the tests needs."""
+
+    @staticmethod
+    def connection_of(runs: Runs) -> AsyncConnection:
+        return runs._connection
+
+
+@asynccontextmanager
+async def mistaken(storage: Storage) -> AsyncGenerator[UnitOfWork]:
+    """Repositories of OURS in a transaction of THEIRS: the mistake that the database stops."""
+    async with storage.unit_of_work(THEIRS) as work:
+        connection = _Opened.connection_of(work.runs)
+        yield UnitOfWork(
+            tenant=OURS,
+            definitions=Definitions(connection, OURS),
+            runs=Runs(connection, OURS),
+            steps=Steps(connection, OURS),
+            api_keys=ApiKeys(connection, OURS),
+        )
+
+
+@pytest_asyncio.fixture
+async def filled(storage: Storage) -> Storage:
+    """A row of OURS in every table, nothing of THEIRS."""
+    async with storage.unit_of_work(OURS) as work:
+        await fill(work)
+    return storage
+
+
+async def test_rows_of_another_tenant_are_not_seen(filled: Storage) -> None:
+    """Neither through repositories of the tenant, nor through ones that name another tenant."""
+    async with filled.unit_of_work(THEIRS) as work:
+        answers = [await everything(work)]
+    async with mistaken(filled) as work:
+        answers.append(await everything(work))
+    for answer in answers:
+        assert not any(answer.values()), answer
+
+
+async def _change_all(work: UnitOfWork) -> None:
+    await work.definitions.activate(DEFINITION, 1, by="them")
+    await work.runs.postpone_start(RUN, 3600)
+    await work.runs.fail_start(RUN, {"code": "THEIRS"})
+    await work.api_keys.revoke(KEY)
+
+
+async def test_rows_of_another_tenant_are_not_changed(filled: Storage) -> None:
+    """An update that meets them changes no row, whichever tenant the repository names."""
+    await filled.claim_run_starts(1, timedelta(hours=1))  # postpone and fail look at STARTING only
+    async with filled.unit_of_work(OURS) as work:
+        before = await everything(work)
+    async with filled.unit_of_work(THEIRS) as work:
+        await _change_all(work)
+    async with mistaken(filled) as work:
+        await _change_all(work)
+    async with filled.unit_of_work(OURS) as work:
+        assert await everything(work) == before
+
+
+WRITES: dict[str, Callable[[UnitOfWork], Awaitable[Any]]] = {
+    "draft": lambda work: work.definitions.save_draft(
+        DEFINITION, name="Theirs", draft="{}", draft_hash="x", by="them"
+    ),
+    "run": lambda work: work.runs.add(replace(NEW_RUN, id=uuid4())),
+    "facts of a new run": lambda work: work.runs.apply(replace(CHANGE, id=uuid4())),
+    "facts of an old run": lambda work: work.runs.apply(CHANGE),
+    "step": lambda work: work.steps.apply(RUN, [replace(STEP, seq=9)]),
+    "key": lambda work: work.api_keys.add(uuid4(), name="k", role="admin", key_hash="new"),
+}
+
+
+async def _write_mistaken(storage: Storage, write: Callable[[UnitOfWork], Awaitable[Any]]) -> None:
+    async with mistaken(storage) as work:
+        await write(work)
+
+
+@pytest.mark.parametrize("name", sorted(WRITES))
+async def test_rows_of_another_tenant_are_not_inserted_or_overwritten(
+    filled: Storage, name: str
+) -> None:
+    """The database refuses, without a value in the message, and nothing is written."""
+    async with filled.unit_of_work(OURS) as work:
+        before = await everything(work)
+    with pytest.raises(DBAPIError, match="row-level security") as caught:
+        await _write_mistaken(filled, WRITES[name])
+    assert sqlstate(caught.value) == "42501"
+    assert "4711-secret" not in str(caught.value)
+    async with filled.unit_of_work(OURS) as work:
+        assert await everything(work) == before
+
+
+async def test_two_tenants_use_the_same_ids_without_meeting(filled: Storage) -> None:
+    """Definition, run, step and key ids are unique within a tenant, not beyond."""
+    async with filled.unit_of_work(OURS) as work:
+        ours = await everything(work)
+    async with filled.unit_of_work(THEIRS) as work:
+        await fill(work)
+        await work.runs.apply(replace(CHANGE, id=(other := uuid4())))
+        theirs = await everything(work)
+    assert [run.id for run in theirs["runs"]] == [other, RUN]
+    async with filled.unit_of_work(OURS) as work:
+        assert await everything(work) == ours
+
+
+@pytest.mark.parametrize("tenant", [None, ""])
+async def test_without_a_tenant_there_are_no_rows(filled: Storage, tenant: str | None) -> None:
+    """A transaction that forgot its tenant, or set an empty one, sees nothing in any table."""
+    async with filled.database.engine.begin() as connection:
+        if tenant is not None:
+            await connection.execute(text("SELECT set_config('alga.tenant', '', true)"))
+        await connection.execute(text("SET LOCAL ROLE alga_workflows"))
+        for table in metadata.tables.values():
+            if "tenant" in table.columns:
+                assert (await connection.execute(table.select())).all() == [], table.name
+
+
+async def test_an_empty_tenant_cannot_own_rows(storage: Storage) -> None:
+    """Writing with an empty tenant is refused, so that nothing is stored where nobody looks."""
+    with pytest.raises(DBAPIError, match="row-level security"):
+        async with storage.unit_of_work("") as work:
+            await work.runs.add(NEW_RUN)
+
+
+@pytest_asyncio.fixture
+async def small_pool(database_url: str) -> AsyncGenerator[Storage]:
+    """Storage over two connections, so that the next unit of work gets a used one."""
+    settings = load(
+        DatabaseSettings, {"DATABASE_URL": database_url, "WORKFLOW_DATABASE_POOL_SIZE": "2"}
+    )
+    database = Database(settings)
+    yield Storage(database)
+    await database.close()
+
+
+async def who_is_next(database: Database) -> set[tuple[str, str | None, str]]:
+    """User, tenant and search path that the next users of both pooled connections find."""
+    look = text("""
+        SELECT current_user, nullif(current_setting('alga.tenant', true), ''),
+               current_setting('search_path')
+    """)
+    async with AsyncExitStack() as opened:
+        connections = [await opened.enter_async_context(database.connect()) for _ in range(2)]
+        return {tuple((await one.execute(look)).one()) for one in connections}
+
+
+NOBODY = {("postgres", None, '"$user", public')}
+
+
+async def test_role_and_tenant_end_with_the_transaction(small_pool: Storage) -> None:
+    """The next user of a connection starts without them after success and after an error."""
+
+    async def fail(run_id: UUID) -> None:
+        async with small_pool.unit_of_work(OURS) as work:
+            await work.runs.add(replace(NEW_RUN, id=run_id))
+            raise LookupError
+
+    async with small_pool.unit_of_work(OURS) as one, small_pool.unit_of_work(THEIRS) as two:
+        await one.runs.add(NEW_RUN)
+        await two.runs.add(NEW_RUN)
+    assert await who_is_next(small_pool.database) == NOBODY
+    failures = await asyncio.gather(fail(uuid4()), fail(uuid4()), return_exceptions=True)
+    assert [type(failure) for failure in failures] == [LookupError, LookupError]
+    assert await who_is_next(small_pool.database) == NOBODY
+
+
+async def test_role_and_tenant_end_with_a_cancelled_transaction(small_pool: Storage) -> None:
+    """Also when the task is cancelled while the server is working for it."""
+    async with small_pool.unit_of_work(OURS) as work:
+        await fill(work)
+
+    async def wait_for_the_lock() -> None:
+        async with small_pool.unit_of_work(OURS) as work:
+            await work.runs.add(replace(NEW_RUN, id=uuid4()))
+            await work.definitions.get(DEFINITION, lock=True)
+
+    async with small_pool.unit_of_work(OURS) as work:
+        await work.definitions.get(DEFINITION, lock=True)
+        waiting = asyncio.create_task(wait_for_the_lock())
+        await until_somebody_waits_for_a_lock(small_pool.database)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert await who_is_next(small_pool.database) == NOBODY
+    async with small_pool.unit_of_work(OURS) as work:
+        assert [run.id for run in await work.runs.list(after=None, limit=10)] == [RUN]
+
+
+async def until_somebody_waits_for_a_lock(database: Database) -> None:
+    """Return once a connection to this database waits for another's lock."""
+    look = text("""
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'
+    """)
+    async with asyncio.timeout(10), database.session() as connection:
+        while not await connection.scalar(look):
+            await connection.rollback()
+            await asyncio.sleep(0.01)
