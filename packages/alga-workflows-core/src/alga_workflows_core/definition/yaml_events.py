@@ -1,7 +1,8 @@
-"""A YAML text as the events of its one document, or the error that says why it has none.
+r"""A YAML text as the events of its one document, or the error that says why it has none.
 
-Scanner and parser are PyYAML's, which know YAML 1.1. What they read otherwise than YAML 1.2 does is
-refused here, so that no text means something else to another reader.
+Scanner and parser are PyYAML's, which know YAML 1.1: characters and directives that would make a
+text mean something else to a reader of YAML 1.2 are refused. Some text of YAML 1.2 is refused by
+them: tabs between tokens, `{"a"\n:1}`, names of more than 1,024 characters.
 """
 
 from __future__ import annotations

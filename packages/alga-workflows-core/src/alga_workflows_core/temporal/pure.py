@@ -7,7 +7,7 @@ function (`worker_interceptor`), which is the SDK's way for this.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from temporalio import workflow
 from temporalio.worker import Interceptor, WorkflowInboundInterceptor, WorkflowInterceptorClassInput
@@ -45,7 +45,10 @@ class PurePerformer:
 
     def __init__(self, start: RunInput) -> None:
         self._start = start
-        externs: Mapping[str, Any] = workflow.extern_functions()  # pyright: ignore[reportUnknownMemberType]
+        externs = cast(
+            "Mapping[str, Any]",
+            workflow.extern_functions(),  # pyright: ignore[reportUnknownMemberType]
+        )
         self._registry: Registry = externs[_EXTERN]()
 
     async def perform(self, call: ActionCall) -> Json:

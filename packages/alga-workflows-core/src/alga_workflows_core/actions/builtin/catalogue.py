@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import httpx
 
 from alga_workflows_core.actions.builtin import http_request, log, text
 from alga_workflows_core.actions.contract import Action
+from alga_workflows_core.actions.registry import Registry
+from alga_workflows_core.definition.action_spec import ActionSpec
 
 
 def builtin_actions(client: httpx.AsyncClient) -> list[Action]:
     """All of them; `client` is what `http.request` reaches the world with."""
     return [*text.actions(), *log.actions(), *http_request.actions(client)]
+
+
+def builtin_specs() -> Mapping[tuple[str, int], ActionSpec]:
+    """The contracts of all of them, for those who validate and perform nothing."""
+    unconnected = httpx.AsyncClient(transport=httpx.AsyncBaseTransport(), trust_env=False)
+    return Registry(builtin_actions(unconnected)).specs()
