@@ -259,13 +259,19 @@ async def test_a_request_has_one_host(service: Service, second: str) -> None:
     assert answer.status_code == 400
 
 
-async def raw(url: str, headers: dict[str, str]) -> httpx.Response:
+async def test_a_request_without_a_host_needs_a_key(service: Service) -> None:
+    """HTTP/1.0 may leave it out; then nobody can tell how this machine was addressed."""
+    check_problem(await raw(service.url, {}, version="1.0"), 401, "ACCESS_DENIED")
+
+
+async def raw(url: str, headers: dict[str, str], *, version: str = "1.1") -> httpx.Response:
     """GET /api/v1/runs with exactly these headers; `{port}` is the service's."""
     port = urlsplit(url).port
-    sent = {"Host": f"127.0.0.1:{port}", "Connection": "close", **headers}
+    host = {"Host": f"127.0.0.1:{port}"} if version == "1.1" else {}
+    sent = {**host, "Connection": "close", **headers}
     lines = [f"{name}: {value.format(port=port)}" for name, value in sent.items()]
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write("\r\n".join(["GET /api/v1/runs HTTP/1.1", *lines, "", ""]).encode())
+    writer.write("\r\n".join([f"GET /api/v1/runs HTTP/{version}", *lines, "", ""]).encode())
     async with asyncio.timeout(10):
         answer = await reader.read()
     writer.close()

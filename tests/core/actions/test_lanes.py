@@ -12,11 +12,11 @@ from alga_workflows_core.actions.lanes import (
     MAX_REMOTE_BYTES,
     Lane,
     LaneChooser,
-    encoded_size,
 )
 from alga_workflows_core.definition.action_spec import ActionKind, PinnedAction
 from alga_workflows_core.errors import Category
 from alga_workflows_core.interpreter.effects import StepError
+from alga_workflows_core.interpreter.sizes import encoded_size
 
 OURS = "workflow-runtime-v2"
 SMALL: dict[str, Any] = {"a": 1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -184,6 +185,30 @@ async def test_what_an_action_means_to_raise_passes_unchanged() -> None:
         "step": "s",
         "attempt": 2,
     }
+
+
+@pytest.mark.parametrize(
+    ("details", "kept"),
+    [
+        ({"body": "x" * 8000}, {"body": "x" * 8000}),
+        ({"body": "x" * 9000}, {"omitted": "The details have 9012 bytes."}),
+        ({"at": CIRCLE}, {"omitted": "The details are not JSON."}),
+        ({"at": float("nan")}, {"omitted": "The details are not JSON."}),
+        ({"at": {1, 2}}, {"omitted": "The details are not JSON."}),
+        ({"at": "\ud800"}, {"omitted": "The details are not JSON."}),
+        ({}, {}),
+    ],
+)
+async def test_an_error_is_small_and_json_whatever_an_action_puts_in(
+    details: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    """It travels through history, rows and pages: 16 KiB at most."""
+    error = await failure(made(ActionError("A", "\ud800" + "ü" * 10_000, details=details)))
+    shown = error.info(step="s").as_json()
+    assert shown["details"] == kept
+    assert shown["message"].startswith("?üü")
+    assert shown["message"].endswith("ü…")
+    assert len(json.dumps(shown, ensure_ascii=False).encode()) <= 16 * 1024
 
 
 async def test_a_cancellation_is_nobody_s_failure() -> None:

@@ -36,6 +36,7 @@ DOCUMENT: dict[str, Any] = {
             "condition": True,
             "then": [assignment("inner", {"vars.c": 1, "vars.d": 2})],
             "else": [
+                assignment("other", {"vars.e": 1, "vars.f": 2}),
                 {
                     "id": "call",
                     "type": "action.call",
@@ -45,13 +46,17 @@ DOCUMENT: dict[str, Any] = {
                         "inputMapping": {"json": {"config": {"assign": {"z": 1, "a": 2}}}},
                         "assign": {"z": 1, "a": 2},
                     },
-                }
+                },
             ],
         },
         {"id": "end", "type": "control.return", "value": {"config": {"assign": {"z": 1, "a": 2}}}},
     ],
 }
-ASSIGNMENTS = [("steps", 0, "config", "assign"), ("steps", 1, "then", 0, "config", "assign")]
+ASSIGNMENTS = [
+    ("steps", 0, "config", "assign"),
+    ("steps", 1, "then", 0, "config", "assign"),
+    ("steps", 1, "else", 0, "config", "assign"),
+]
 
 
 def plain(document: dict[str, Any]) -> str:
@@ -100,7 +105,7 @@ def test_the_same_order_at_another_place_is_another_document() -> None:
     """The place of each order is hashed with it."""
     one, other = copy.deepcopy(DOCUMENT), copy.deepcopy(DOCUMENT)
     names = ["vars.a", "vars.b"]
-    for document, way in ((one, ASSIGNMENTS[0]), (other, ASSIGNMENTS[1])):
+    for document, way in zip((one, other), ASSIGNMENTS, strict=False):
         for place in ASSIGNMENTS:
             holder = found(document, place)
             holder.clear()

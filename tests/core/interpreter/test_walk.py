@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from alga_workflows_core.definition.document import parse_definition
 from alga_workflows_core.errors import Category
 from alga_workflows_core.interpreter.facts import RunFinished, RunStarted, StepFinished, StepStarted
+from alga_workflows_core.interpreter.sizes import MAX_CARRIED_BYTES, MAX_RESULT_BYTES
+from alga_workflows_core.interpreter.walk import Interpreter
 from alga_workflows_core.types.states import RunStatus, StepStatus
 from tests.core.interpreter.world import (
     BEGAN,
@@ -289,6 +292,27 @@ async def test_the_cursor_is_json_at_every_call() -> None:
     assert world.interpreter.cursor == {"i": 4}
 
 
+async def test_a_walk_goes_on_from_its_cursor() -> None:
+    """What was decided is not decided again, and what is done is not done again."""
+    steps = [
+        call("one", "echo", {}),
+        branch(
+            "if",
+            expression("payload.never"),
+            [call("two", "echo", {}), call("three", "echo", {})],
+            [give("else")],
+        ),
+        give("done", "last"),
+    ]
+    definition = parse_definition({"id": "a", "name": "A", "steps": steps})
+    world = World()
+    world.interpreter = Interpreter(definition, payload={}, system={}, effects=world)
+    world.interpreter.cursor = {"i": 1, "n": {"b": "then", "s": {"i": 1, "n": {}}}}
+    finished = await world.interpreter.run()
+    assert finished.result == "done"
+    assert [asked.step for asked in world.calls] == ["if/three"]
+
+
 async def test_what_was_handed_out_is_never_changed() -> None:
     """Facts, inputs and outputs keep their values while variables that came from them move on."""
     payload = {"list": [1, 2], "deep": {"a": 1}}
@@ -314,6 +338,49 @@ async def test_what_was_handed_out_is_never_changed() -> None:
     outputs = [fact.output for fact in world.facts if isinstance(fact, StepFinished)]
     assert outputs[0] == {"kept": {"n": 1}}
     assert outputs[3] == {"made": {"kept": {"n": 2}}}
+
+
+BIG = expression("payload.big")
+THIRD = "x" * (MAX_CARRIED_BYTES // 3)
+
+
+@pytest.mark.parametrize(
+    "growing",
+    [
+        assign("grow", a=BIG, b=BIG),
+        call("grow", "echo", {"again": BIG, "more": BIG}, "vars.a.b"),
+        assign("grow", a__b=BIG, a__c=[BIG]),
+    ],
+)
+async def test_a_run_carries_so_much_and_no_more(growing: dict[str, Any]) -> None:
+    """Payload and variables are counted together; the step that adds too much fails."""
+    finished, world = await walk([growing, give(1)], {"big": THIRD})
+    assert finished.error is not None
+    assert (finished.error.code, finished.error.category) == ("SIZE_LIMIT", Category.LIMIT)
+    assert finished.error.step == "grow"
+    assert finished.error.details is not None
+    assert finished.error.details["limit"] == MAX_CARRIED_BYTES
+    assert finished.error.details["bytes"] > MAX_CARRIED_BYTES
+    assert THIRD[:100] not in finished.error.message
+    assert ("run.finished", "FAILED") in world.told()
+
+
+async def test_what_is_replaced_is_not_counted() -> None:
+    """A variable that gets another value makes room."""
+    steps = [assign(f"turn{turn}", a=BIG) for turn in range(5)]
+    finished, _ = await walk([*steps, assign("clear", a=1), give("done")], {"big": THIRD})
+    assert finished.result == "done"
+
+
+async def test_a_result_has_its_own_limit() -> None:
+    """What a run returns is a message of its own, so it is counted for itself."""
+    room = MAX_RESULT_BYTES // 3 - 10
+    given = {"big": "x" * room}
+    finished, _ = await walk([give([BIG, BIG, BIG])], given)
+    assert finished.result == [given["big"]] * 3
+    finished, _ = await walk([give([BIG, BIG, BIG, BIG])], given)
+    assert finished.error is not None
+    assert (finished.error.code, finished.error.step) == ("SIZE_LIMIT", "end")
 
 
 async def test_a_bug_in_the_world_is_not_an_author_s_error() -> None:

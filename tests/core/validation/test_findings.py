@@ -33,6 +33,22 @@ def leave(*edits: tuple[str, Any]) -> dict[str, Any]:
     return edited(LEAVE, *edits)
 
 
+END = {"id": "end" + "_" * 60, "type": "control.return"}
+
+
+def nested(depth: int, *, innermost: dict[str, Any], last: str = "then") -> dict[str, Any]:
+    """`innermost` inside `depth` conditions with ids of 64 characters."""
+    inner = innermost
+    for level in range(depth):
+        branch: dict[str, Any] = {"then": [inner]}
+        if level == 0 and last == "else":
+            leaf = {"id": "leaf", "type": "transform.assign", "config": {"assign": {"vars.a": 1}}}
+            branch = {"then": [leaf], "else": [inner]}
+        name = f"if{level:02}" + "_" * 60
+        inner = {"id": name, "type": "control.if", "condition": True, **branch}
+    return {**SMALLEST, "steps": [inner]}
+
+
 MISTAKES = [
     mistake(
         Code.ACTION_INPUT_MISSING,
@@ -359,6 +375,20 @@ MISTAKES = [
         suggests="an id of its own",
     ),
     mistake(
+        Code.STEP_PATH_TOO_LONG,
+        "/steps/0" + "/then/0" * 23 + "/id",
+        nested(23, innermost=END),
+        says="the limit",
+        suggests="shorter ids",
+    ),
+    mistake(
+        Code.STEP_PATH_TOO_LONG,
+        "/steps/0" + "/then/0" * 22 + "/else/0/id",
+        nested(23, innermost=END, last="else"),
+        says="1500 is the limit",
+        suggests="less deeply",
+    ),
+    mistake(
         Code.STEP_TYPE_UNKNOWN,
         f"{IF}/type",
         leave((f"{IF}/type", "control.iff")),
@@ -504,8 +534,8 @@ def test_so_many_findings_are_told_and_no_more() -> None:
     assert told[-1].code is Code.EXPRESSION_SYNTAX
 
 
-def test_a_huge_name_is_neither_searched_for_nor_repeated() -> None:
-    """A field name of 100,000 characters costs no time and is shortened in the message."""
+def test_a_huge_name_is_not_repeated() -> None:
+    """A field name of 100,000 characters is shortened in the message, and whole in the path."""
     name = "payloadSchema" * 8_000
     (found,) = findings({**SMALLEST, name: 1})
     assert len(found.message) < 200
@@ -538,7 +568,7 @@ def test_a_page_says_what_is_wrong_and_what_is_right(code: Code) -> None:
     assert len(meaning) > 40
     assert text.index("Wrong:") < text.index("Right:")
     assert len([line for line in text.splitlines() if line]) <= 14
-    if code is not Code.DOCUMENT_TOO_LARGE:
+    if code not in {Code.DOCUMENT_TOO_LARGE, Code.STEP_PATH_TOO_LONG}:
         wrong, right = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
         assert [found.code for found in findings(written(wrong))] == [code]
         assert findings(written(right)) == []

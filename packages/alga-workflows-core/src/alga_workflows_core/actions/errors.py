@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from alga_workflows_core.errors import AlgaError, Category, ErrorInfo
+
+# An error travels through history, rows and pages, so it has 16 KiB at most.
+_LONGEST_MESSAGE = 2_000
+_LARGEST_DETAILS = 8 * 1024
 
 
 class ActionError(AlgaError):
@@ -31,13 +36,29 @@ class ActionError(AlgaError):
         self.retry_after = retry_after
 
     def info(self, *, step: str | None = None, attempt: int = 1) -> ErrorInfo:
-        """This failure as data, of attempt number `attempt` of the step at path `step`."""
+        """This failure as data, of attempt number `attempt` of the step at path `step`.
+
+        A very long message is cut, and details that are large or no JSON are left out.
+        """
+        message = str(self).encode("utf-8", "replace").decode()
+        if len(message) > _LONGEST_MESSAGE:
+            message = f"{message[: _LONGEST_MESSAGE - 1]}…"
         return ErrorInfo(
             code=self.error_code,
             category=self.category,
-            message=str(self),
+            message=message,
             retryable=self.retryable,
-            details=self.details or None,
+            details=_bounded(self.details) or None,
             step=step,
             attempt=attempt,
         )
+
+
+def _bounded(details: dict[str, Any]) -> dict[str, Any]:
+    try:
+        size = len(json.dumps(details, allow_nan=False, ensure_ascii=False).encode())
+    except (TypeError, ValueError):
+        return {"omitted": "The details are not JSON."}
+    if size > _LARGEST_DETAILS:
+        return {"omitted": f"The details have {size} bytes."}
+    return details

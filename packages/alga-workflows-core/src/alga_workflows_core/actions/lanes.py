@@ -8,13 +8,11 @@ which ends the task at no cost.
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 
 from alga_workflows_core.definition.action_spec import ActionKind, PinnedAction
-from alga_workflows_core.errors import Category, ErrorInfo
-from alga_workflows_core.interpreter.effects import StepError
-from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.interpreter.sizes import check_size, encoded_size
+from alga_workflows_core.types.json import JsonObject
 
 MAX_REMOTE_BYTES = 1024 * 1024
 MAX_LOCAL_BYTES = 256 * 1024
@@ -29,11 +27,6 @@ class Lane(StrEnum):
     REMOTE = "remote"
 
 
-def encoded_size(value: Json) -> int:
-    """Bytes of `value` as JSON, as Temporal will carry it."""
-    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-
-
 class LaneChooser:
     """Chooses for one run; counts its chain of local activities."""
 
@@ -44,16 +37,7 @@ class LaneChooser:
     def choose(self, action: PinnedAction, request: JsonObject, *, step: str) -> Lane:
         """The lane of one call; StepError `SIZE_LIMIT` if the input is over 1 MiB."""
         size = encoded_size(request)
-        if size > MAX_REMOTE_BYTES:
-            raise StepError(
-                ErrorInfo(
-                    code="SIZE_LIMIT",
-                    category=Category.LIMIT,
-                    message=f"The input of {action.id} has {size} bytes; 1 MiB is the limit.",
-                    details={"bytes": size, "limit": MAX_REMOTE_BYTES},
-                    step=step,
-                )
-            )
+        check_size(size, limit=MAX_REMOTE_BYTES, what=f"The input of {action.id}", step=step)
         if action.kind is ActionKind.PURE:
             return Lane.INLINE
         local = (

@@ -34,7 +34,6 @@ _STATUS: tuple[tuple[type[AlgaError], HTTPStatus], ...] = (
     (InputError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (ConflictError, HTTPStatus.CONFLICT),
-    (UnavailableError, HTTPStatus.SERVICE_UNAVAILABLE),
     (AlgaError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 # What cannot be read at all is a bad request; what can be read and is wrong, is unprocessable.
@@ -70,6 +69,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(AlgaError, _on_alga_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_bad_parameters)
+    app.add_exception_handler(UnavailableError, _on_unavailable)
+    app.add_exception_handler(Exception, _on_bug)
 
 
 def problem(
@@ -116,8 +117,6 @@ async def _on_alga_error(_request: Request, error: Exception) -> Response:
         status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     else:
         status = next(status for kind, status in _STATUS if isinstance(error, kind))
-    if isinstance(error, UnavailableError):
-        headers["Retry-After"] = "1"
     return problem(
         status,
         code=error.error_code,
@@ -126,6 +125,28 @@ async def _on_alga_error(_request: Request, error: Exception) -> Response:
         remedy=error.remedy,
         extra=error.details,
         headers=headers,
+    )
+
+
+async def _on_unavailable(_request: Request, error: Exception) -> Response:
+    # Callers without a key see this too, so it does not tell where our servers are.
+    dependency = error.dependency if isinstance(error, UnavailableError) else "A server"
+    return problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        code=UnavailableError.code,
+        detail=f"{dependency} cannot be reached at the moment.",
+        remedy="Send the request again in a moment; GET /health says more to those with a key.",
+        headers={"Retry-After": "1"},
+    )
+
+
+async def _on_bug(_request: Request, _error: Exception) -> Response:
+    """What was raised is raised again behind this answer, and logged with the request's id."""
+    return problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        code="INTERNAL",
+        detail="Something went wrong here; the log has it under this request's id.",
+        remedy="Try again later, or report it with the X-Request-Id of this response.",
     )
 
 

@@ -101,9 +101,9 @@ class TemporalSettings(Settings):
     address: Annotated[
         str, Field(validation_alias="TEMPORAL_ADDRESS", description="host:port of the frontend.")
     ] = "localhost:7233"
-    namespace: Annotated[
-        str, Field(validation_alias="TEMPORAL_NAMESPACE", min_length=1)
-    ] = "default"
+    namespace: Annotated[str, Field(validation_alias="TEMPORAL_NAMESPACE", min_length=1)] = (
+        "default"
+    )
 
 
 class HttpSettings(Settings):

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import cast
 
+from alga_workflows_core.definition import paths
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.expressions import engine
 from alga_workflows_core.interpreter.effects import StepError
+from alga_workflows_core.interpreter.sizes import MAX_CARRIED_BYTES, check_size, encoded_size
 from alga_workflows_core.types.json import Json, JsonObject
 
 
@@ -24,6 +26,25 @@ class Scope:
     sources: engine.Sources
     vars: JsonObject = field(default_factory=dict[str, Json])
     meta: JsonObject = field(default_factory=dict[str, Json])
+    _payload_size: int = field(init=False)
+    _sizes: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._payload_size = encoded_size(self.payload)
+        self._sizes = {name: encoded_size(value) for name, value in self.vars.items()}
+
+    def assign(self, path: str, value: Json, step: str) -> None:
+        """Set the variable at `path`. StepError `SIZE_LIMIT` if the run would carry too much."""
+        changed = paths.assign(self.vars, path, value)
+        name = path.split(".")[1]
+        sizes = {**self._sizes, name: encoded_size(changed[name])}
+        check_size(
+            self._payload_size + sum(sizes.values()),
+            limit=MAX_CARRIED_BYTES,
+            what="The payload and the variables together",
+            step=step,
+        )
+        self.vars, self._sizes = changed, sizes
 
     def resolve(self, value: Json, step: str) -> Json:
         """`value` with every `$expr` replaced by its result. StepError names `step`."""

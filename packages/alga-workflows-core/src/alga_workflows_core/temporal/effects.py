@@ -44,6 +44,9 @@ FLUSH_RETRY = RetryPolicy(
 # An action whose worker was lost is repeated by Temporal; this bounds that.
 MAX_ELAPSED = timedelta(hours=24)
 LOCAL_MARGIN = timedelta(seconds=1)
+# Facts ride with an action only while they are small: Temporal takes 2 MiB for one input, of which
+# the action's own may be 1 MiB, and 4 MiB with all that local activities answered before it.
+MAX_RIDING_BYTES = 256 * 1024
 
 
 class TemporalEffects:
@@ -80,6 +83,8 @@ class TemporalEffects:
         lane = self._lanes.choose(pinned, call.input, step=call.step)
         if lane is Lane.INLINE:
             return await self._pure.perform(call)
+        if lane is Lane.REMOTE and self._facts_size() > MAX_RIDING_BYTES:
+            await self.flush()
         request = PerformRequest(
             run=self._identity,
             temporal_run_id=workflow.info().run_id,
@@ -141,6 +146,9 @@ class TemporalEffects:
             retry_policy=_retry_policy(pinned.retry),
             summary=summary,
         )
+
+    def _facts_size(self) -> int:
+        return sum(len(fact.model_dump_json(by_alias=True).encode()) for fact in self._facts)
 
     def _take_facts(self) -> list[Fact]:
         facts, self._facts = self._facts, []

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_LONGEST = 100
-
 
 def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     """A sentence that names what is nearest to `word`, if anything is near."""
-    if len(word) > _LONGEST:
-        # Nothing that we know is so long, and the search takes time with the square of the length.
-        return None
     near = get_close_matches(word, list(dict.fromkeys(known)), n=1, cutoff=0.6)
     return f"Did you mean {near[0]!r}?" if near else None

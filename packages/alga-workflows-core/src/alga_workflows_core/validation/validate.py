@@ -24,6 +24,10 @@ ActionCatalogue = Mapping[tuple[str, int], ActionSpec]
 MAX_FINDINGS = 200
 """More findings than this are not told of one document."""
 
+MAX_STEP_PATH = 1500
+"""Characters of a step's path. It is part of an index whose entries may have 2,700 bytes, and loop
+indices and the tenant need room beside it."""
+
 UNSTORABLE = frozenset({Code.DOCUMENT_NOT_JSON, Code.DOCUMENT_NOT_OBJECT, Code.DOCUMENT_TOO_LARGE})
 """What a document has that cannot even be kept as a draft; it has no other finding then."""
 
@@ -92,7 +96,26 @@ def _check_definition(definition: Definition, catalogue: ActionCatalogue) -> Ite
             )
         seen.setdefault(step.id, here)
         yield from _check_step(here, step, catalogue)
+    yield from _too_deep(definition.steps, pointer("steps"), 0)
     yield from _unreachable(definition.steps, pointer("steps"))
+
+
+def _too_deep(steps: list[Step], parent: str, used: int) -> Iterator[Finding]:
+    """The first step of each branch whose path in a run would be too long for its row's key."""
+    for index, step in enumerate(steps):
+        here = parent + pointer(index)
+        length = used + len(step.id)
+        if length > MAX_STEP_PATH:
+            yield error(
+                Code.STEP_PATH_TOO_LONG,
+                here + pointer("id"),
+                f"The ids from the outermost step to {step.id!r} have {length} characters "
+                f"together; {MAX_STEP_PATH} is the limit.",
+                "Nest less deeply, or use shorter ids.",
+            )
+        elif isinstance(step, IfStep):
+            yield from _too_deep(step.then, here + pointer("then"), length + 1)
+            yield from _too_deep(step.otherwise, here + pointer("else"), length + 1)
 
 
 def _check_step(here: str, step: Step, catalogue: ActionCatalogue) -> Iterator[Finding]:

@@ -239,7 +239,9 @@ def _begin(undo: AsyncExitStack, start: Coroutine[Any, Any, _S]) -> asyncio.Task
 
     async def stop() -> None:
         if not task.done():
-            task.cancel()
+            # Who is cleaning up already must not be disturbed by a second cancellation.
+            if not task.cancelling():
+                task.cancel()
             await asyncio.wait({task})
         if task.cancelled() or task.exception() is not None:
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from alga_workflows_core.definition import paths
 from alga_workflows_core.definition.steps import ActionStep
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.interpreter.effects import ActionCall, StepError
@@ -35,5 +34,5 @@ async def run(step: ActionStep, visit: Visit) -> Outcome:
         )
     )
     if config.save_as is not None:
-        scope.vars = paths.assign(scope.vars, config.save_as, visit.output)
+        scope.assign(config.save_as, visit.output, visit.path)
     return None

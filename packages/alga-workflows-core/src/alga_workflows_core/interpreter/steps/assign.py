@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from alga_workflows_core.definition import paths
 from alga_workflows_core.definition.steps import AssignStep
 from alga_workflows_core.interpreter.outcome import Outcome
 from alga_workflows_core.interpreter.visit import Visit
@@ -12,5 +11,5 @@ async def run(step: AssignStep, visit: Visit) -> Outcome:
     """Set the variables; StepError of the first value that cannot be had."""
     scope = visit.scope
     for path, value in step.config.assign.items():
-        scope.vars = paths.assign(scope.vars, path, scope.resolve(value, visit.path))
+        scope.assign(path, scope.resolve(value, visit.path), visit.path)
     return None
