@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from alga_workflows_core.api import openapi, problems
 from alga_workflows_core.api.access import Access, Reader
-from alga_workflows_core.api.routers import actions, definitions, process, runs
+from alga_workflows_core.api.routers import actions, definitions, process, runs, schemas
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.definition.action_spec import ActionSpec
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
@@ -54,6 +54,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         definitions.router(parts.definitions),
         runs.router(parts.runs),
         actions.router(parts.actions),
+        schemas.router(),
     ):
         app.include_router(router, prefix=API)
     app.include_router(process.router(parts.health, parts.metrics, parts.sdk_metrics))

@@ -31,13 +31,19 @@ class Definition(Model):
             description="Names the definition in the API; it never changes.",
         ),
     ]
-    name: Annotated[Line, Field(min_length=1, max_length=200)]
-    description: Annotated[str | None, Field(max_length=10_000)] = None
+    name: Annotated[
+        Line, Field(min_length=1, max_length=200, description="What people call it, on one line.")
+    ]
+    description: Annotated[str | None, Field(max_length=10_000, description="What it is for.")] = (
+        None
+    )
     payload_schema: Annotated[
         JsonObject | None,
         Field(description="JSON Schema 2020-12 that the payload of a run has to meet."),
     ] = None
-    steps: Annotated[list[Step], Field(min_length=1)]
+    steps: Annotated[
+        list[Step], Field(min_length=1, description="What happens, one after the other.")
+    ]
 
 
 def parse_definition(document: Json) -> Definition:

@@ -56,24 +56,37 @@ class AssignConfig(Model):
 class AssignStep(StepBase):
     """Set variables, in order, each seeing the former."""
 
-    type: Literal["transform.assign"]
-    config: AssignConfig
+    type: Annotated[Literal["transform.assign"], Field(description="Set variables.")]
+    config: Annotated[AssignConfig, Field(description="What is set.")]
 
 
 class IfStep(StepBase):
     """Walk one of two lists of steps."""
 
-    type: Literal["control.if"]
+    type: Annotated[Literal["control.if"], Field(description="Decide between two branches.")]
     condition: Annotated[Value, Field(description="true or false; undefined counts as false.")]
-    then: Annotated[list[Step], Field(min_length=1)]
-    otherwise: Annotated[list[Step], Field(alias="else", default_factory=list)]
+    then: Annotated[
+        list[Step], Field(min_length=1, description="What happens if the condition is true.")
+    ]
+    otherwise: Annotated[
+        list[Step],
+        Field(
+            alias="else", default_factory=list, description="What happens if it is false; nothing."
+        ),
+    ]
 
 
 class ActionConfig(Model):
     """What an `action.call` calls, with what, and where its output goes."""
 
-    action_id: Annotated[str, Field(pattern=r"^[a-z][A-Za-z0-9_.-]{0,127}$")]
-    version: Annotated[int, Field(ge=1)]
+    action_id: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-z][A-Za-z0-9_.-]{0,127}$",
+            description="Which action; GET /api/v1/actions lists them.",
+        ),
+    ]
+    version: Annotated[int, Field(ge=1, description="Which version of the action.")]
     input_mapping: Annotated[
         dict[str, Value],
         Field(
@@ -88,14 +101,14 @@ class ActionConfig(Model):
 class ActionStep(StepBase):
     """Call one action."""
 
-    type: Literal["action.call"]
-    config: ActionConfig
+    type: Annotated[Literal["action.call"], Field(description="Call one action.")]
+    config: Annotated[ActionConfig, Field(description="Which action, with what.")]
 
 
 class ReturnStep(StepBase):
     """End the run with a value."""
 
-    type: Literal["control.return"]
+    type: Annotated[Literal["control.return"], Field(description="End the run.")]
     value: Annotated[Value, Field(description="The run's result; absent means null.")] = None
 
 

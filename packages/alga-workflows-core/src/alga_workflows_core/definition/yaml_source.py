@@ -193,7 +193,7 @@ class _Composer:
         if isinstance(node, _Open):
             what = f"The alias *{shown(name)} stands inside of what it stands for"
             fail(UNSUPPORTED, what, spot, "Write out what is meant.", path=self._path())
-        self._count(1, 0, spot)
+        self._count(node.nodes, node.characters, spot)
         self._check_depth(len(self._open) + node.height, spot)
         self._add(_Node(_copied(node.value), node.within, node.height), spot)
 
