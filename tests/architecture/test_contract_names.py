@@ -46,6 +46,7 @@ API_PATHS = {
     "GET /api/v1/runs",
     "GET /api/v1/runs/{run_id}",
     "GET /api/v1/runs/{run_id}/steps",
+    "GET /api/v1/schemas/definition.json",
     "GET /api/v1/actions",
     "GET /api/v1/openapi.json",
     "GET /livez",
