@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import httpx
-from temporalio.client import Client
+import pytest
+from temporalio.client import Client, WorkflowFailureError
 
 from alga_workflows_core.temporal.names import workflow_id
 from tests.api.service import published, returning
@@ -27,6 +28,8 @@ async def test_a_failure_in_the_history_quotes_no_input(
     assert "level: It has to be 'debug', 'info', 'warning' or 'error'" in error["message"]
 
     handle = temporal_client.get_workflow_handle(workflow_id(answer.json()["runId"]))
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
     history = (await handle.fetch_history()).to_json()
     assert "ACTION_INPUT_INVALID" in history
     assert "secret" not in history

@@ -19,6 +19,7 @@ DOCUMENT: dict[str, Any] = {
     "id": "a",
     "steps": [{"id": "b", "value": {"to/cc": [1, None]}}, [], "c"],
     "": {"~": True},
+    "~2": 0,
 }
 
 AS_JSON = """
@@ -29,7 +30,9 @@ AS_JSON = """
      "value": {"to/cc": [1,
        null]}}, [], "c"
   ],
-  "": {"\\u007e": true}
+
+
+  "": {"\\u007e": true}, "~2": 0
 }
 """
 
@@ -46,6 +49,7 @@ steps:
   - &c "c"
 ? ""
 : {"\\u007e": true}
+~2: 0
 """
 
 # Pointer to its place in the one and in the other.
@@ -61,8 +65,9 @@ PLACES = {
     "/steps/0/value/to~1cc/1": ((7, 8), (8, 10)),
     "/steps/1": ((7, 17), (9, 5)),
     "/steps/2": ((7, 21), (10, 5)),
-    "/": ((9, 3), (11, 3)),
-    "//~0": ((9, 8), (12, 4)),
+    "/": ((11, 3), (11, 3)),
+    "//~0": ((11, 8), (12, 4)),
+    "/~02": ((11, 25), (13, 1)),
 }
 
 JSON_VALUES = st.recursive(
