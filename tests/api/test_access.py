@@ -24,6 +24,7 @@ ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("GET", "/api/v1/definitions/roles", "reader"),
     ("GET", "/api/v1/definitions/roles/versions", "reader"),
     ("GET", "/api/v1/definitions/roles/versions/1", "reader"),
+    ("GET", "/api/v1/definitions/roles/versions/1/changes", "reader"),
     ("GET", "/api/v1/openapi.json", "reader"),
     ("GET", "/api/v1/runs", "reader"),
     ("GET", "/api/v1/schemas/definition.json", "reader"),
@@ -35,6 +36,10 @@ ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("POST", "/api/v1/definitions/roles/runs", "operator"),
     ("PUT", "/api/v1/definitions/roles/draft", "author"),
     ("POST", "/api/v1/definitions/roles/publish", "author"),
+    ("POST", "/api/v1/definitions/roles/pause", "author"),
+    ("POST", "/api/v1/definitions/roles/resume", "author"),
+    ("POST", "/api/v1/definitions/roles/archive", "author"),
+    ("POST", "/api/v1/definitions/roles/activate", "author"),
     ("GET", "/livez", None),
     ("GET", "/readyz", None),
 ]
@@ -51,7 +56,7 @@ async def ask(service: Service, method: str, path: str, key: str | None) -> http
     """A request to the service that needs a key, with a body that fits its address."""
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
     body: Any = {"wait": 30} if path.endswith("/runs") else DRAFT
-    if path.endswith("/publish"):
+    if path.endswith(("/publish", "/pause", "/resume", "/archive", "/activate")):
         body = {}
     async with httpx.AsyncClient(base_url=service.locked_url, headers=headers) as client:
         return await client.request(method, path, json=None if method == "GET" else body)

@@ -20,6 +20,10 @@ BODIES = {
     ("put", "/api/v1/definitions/{definition_id}/draft"): "Definition",
     ("post", "/api/v1/validate"): "Definition",
     ("post", "/api/v1/definitions/{definition_id}/publish"): "Publish",
+    ("post", "/api/v1/definitions/{definition_id}/activate"): "Activate",
+    ("post", "/api/v1/definitions/{definition_id}/pause"): "StateChange",
+    ("post", "/api/v1/definitions/{definition_id}/resume"): "StateChange",
+    ("post", "/api/v1/definitions/{definition_id}/archive"): "StateChange",
     ("post", "/api/v1/definitions/{definition_id}/runs"): "StartRun",
 }
 

@@ -47,7 +47,6 @@ def test_what_json_writes_is_read(value: Any, ascii_only: bool, indent: int | No
     ("text", "line", "column"),
     [
         ("", 1, 1),
-        ("[1,]", 1, 4),
         ('{\n  "a": 1\n  "b": 2\n}', 3, 3),
         ('{"a" 1}', 1, 6),
         ("[1] x", 1, 5),

@@ -62,7 +62,7 @@ def _invalid(model: type[Model], found: list[Mapping[str, Any]]) -> InputError:
     ]
     first = listed[0]
     fields = [field.alias or name for name, field in model.model_fields.items()]
-    remedy = f"Its fields are {', '.join(fields)}."
+    remedy = f"Its fields are {', '.join(fields)}." if fields else "It has no fields."
     if found[0]["type"] == "extra_forbidden":
         meant = did_you_mean(str(found[0]["loc"][-1]), fields)
         remedy = f"{meant} {remedy}" if meant else remedy

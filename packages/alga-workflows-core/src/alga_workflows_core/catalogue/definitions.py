@@ -10,7 +10,10 @@ from typing import cast
 
 import structlog
 
+from alga_workflows_core.catalogue.draft_condition import DraftCondition
+from alga_workflows_core.catalogue.lifecycle import DefinitionLifecycle
 from alga_workflows_core.definition.action_spec import ActionSpec
+from alga_workflows_core.definition.changes import Change, changes
 from alga_workflows_core.definition.document import DEFINITION_ID, ENGINE, Definition, walk
 from alga_workflows_core.definition.identity import document_hash, document_text
 from alga_workflows_core.definition.steps import ActionStep
@@ -53,28 +56,41 @@ class Published:
 
 
 class DefinitionService:
-    """Definitions of any tenant, named in each call, against one catalogue of actions."""
+    """Definitions of any tenant, named in each call, against one catalogue of actions.
+
+    `lifecycle` changes their states.
+    """
 
     def __init__(self, *, storage: Storage, actions: Mapping[tuple[str, int], ActionSpec]) -> None:
         self._storage = storage
         self._actions = actions
+        self.lifecycle = DefinitionLifecycle(storage)
 
     def validate(self, document: Json) -> Validated:
         """What is wrong with `document`, without storing anything."""
         return validate(document, self._actions)
 
     async def save_draft(
-        self, tenant: str, definition_id: str, document: Json, *, by: str
+        self,
+        tenant: str,
+        definition_id: str,
+        document: Json,
+        *,
+        by: str,
+        condition: DraftCondition | None = None,
     ) -> SavedDraft:
         """Store the draft, with whatever findings it has; what runs is not touched.
 
         InputError if it is not an object, is too large to store (TooLargeError), or has another
-        `id`, or if `definition_id` is not one that a definition may have.
+        `id`, or if `definition_id` is not one that a definition may have. DraftChangedError if the
+        stored draft is not one that `condition` lets be replaced.
         """
         validated = self.validate(document)
         members = _storable(definition_id, document, validated)
         saved = SavedDraft(members, document_hash(members), validated.findings)
         async with self._storage.unit_of_work(tenant) as work:
+            if condition is not None:
+                await condition.require(work.definitions, definition_id, by=by)
             await work.definitions.save_draft(
                 definition_id,
                 name=_shown_name(members.get("name"), definition_id),
@@ -159,6 +175,18 @@ class DefinitionService:
         await self.get(tenant, definition_id)
         async with self._storage.unit_of_work(tenant) as work:
             return await work.definitions.versions(definition_id, after=after, limit=limit)
+
+    async def changes(
+        self, tenant: str, definition_id: str, *, former: int | None, number: int
+    ) -> list[Change]:
+        """What version `number` has changed in version `former`; None: in nothing.
+
+        NotFoundError if there is no such version.
+        """
+        later = await self.version(tenant, definition_id, number)
+        if former is None:
+            return changes({}, later.parsed())
+        return changes((await self.version(tenant, definition_id, former)).parsed(), later.parsed())
 
     def _new_version(self, draft: str, draft_hash: str, note: str | None) -> NewVersion:
         validated = self.validate(loads(draft))

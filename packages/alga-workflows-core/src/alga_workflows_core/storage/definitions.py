@@ -90,6 +90,20 @@ class Definitions:
             )
         )
 
+    async def reserve(self, definition_id: str, *, by: str) -> None:
+        """Make the definition, without a draft, if there is none; its row can then be locked."""
+        await self._connection.execute(
+            insert(definitions)
+            .values(
+                tenant=self._tenant,
+                id=definition_id,
+                name=definition_id,
+                created_by=by,
+                updated_by=by,
+            )
+            .on_conflict_do_nothing(index_elements=["tenant", "id"])
+        )
+
     async def get(self, definition_id: str, *, lock: bool = False) -> DefinitionRow | None:
         """One definition; with `lock`, nobody else changes it until this transaction ends."""
         query = select(definitions).where(*self._is(definition_id))
@@ -110,16 +124,13 @@ class Definitions:
 
     async def activate(self, definition_id: str, version: int, *, by: str) -> None:
         """Make `version` the one that new runs get, and the definition ACTIVE."""
-        await self._connection.execute(
-            update(definitions)
-            .where(*self._is(definition_id))
-            .values(
-                active_version=version,
-                state=DefinitionState.ACTIVE,
-                updated_at=func.clock_timestamp(),
-                updated_by=by,
-            )
+        await self._update(
+            definition_id, by=by, active_version=version, state=DefinitionState.ACTIVE
         )
+
+    async def set_state(self, definition_id: str, state: DefinitionState, *, by: str) -> None:
+        """Change the state alone. The database refuses an illegal change."""
+        await self._update(definition_id, by=by, state=state)
 
     async def add_version(self, definition_id: str, new: NewVersion, *, by: str) -> VersionRow:
         """Append a version. The caller holds the definition's lock."""
@@ -165,6 +176,13 @@ class Definitions:
             query.order_by(versions.c.version.desc()).limit(limit)
         )
         return [read(VersionRow, row) for row in rows.mappings()]
+
+    async def _update(self, definition_id: str, *, by: str, **changed: str | int) -> None:
+        await self._connection.execute(
+            update(definitions)
+            .where(*self._is(definition_id))
+            .values(updated_at=func.clock_timestamp(), updated_by=by, **changed)
+        )
 
     async def _one_version(
         self, definition_id: str, condition: ColumnElement[bool]

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
-from pydantic import Field
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from alga_workflows_core.api import openapi
 from alga_workflows_core.api.access import Author, Reader
 from alga_workflows_core.api.body import read_json, read_model
+from alga_workflows_core.api.definition_views import (
+    Activate,
+    ChangesView,
+    ChangeView,
+    DefinitionDraftView,
+    DefinitionView,
+    DraftView,
+    FindingsView,
+    Publish,
+    PublishedView,
+    StateChange,
+    VersionDocumentView,
+    VersionView,
+    definition_view,
+    version_view,
+)
+from alga_workflows_core.api.etags import (
+    IfMatch,
+    IfNoneMatch,
+    condition,
+    etag,
+    precondition_failed,
+)
 from alga_workflows_core.api.keyset import (
     DEFAULT_LIMIT,
     After,
@@ -22,97 +43,56 @@ from alga_workflows_core.api.keyset import (
     encode,
 )
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.catalogue.draft_condition import DraftChangedError
+from alga_workflows_core.catalogue.lifecycle import DefinitionLifecycle
 from alga_workflows_core.definition.document import DEFINITION_ID, Definition
-from alga_workflows_core.definition.model import Model, Prose
 from alga_workflows_core.definition.strict_json import loads
-from alga_workflows_core.storage.definitions import DefinitionRow, VersionRow
-from alga_workflows_core.types.json import JsonObject
-from alga_workflows_core.types.states import DefinitionState
-from alga_workflows_core.validation.findings import Finding
 
 DefinitionId = Annotated[str, Path(pattern=DEFINITION_ID)]
 VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
-
-
-class DraftView(Model):
-    """A draft as it was stored, and what is wrong with it."""
-
-    draft: JsonObject
-    hash: str
-    findings: list[Finding]
-
-
-class FindingsView(Model):
-    """What is wrong with a document; empty if nothing is."""
-
-    findings: list[Finding]
-
-
-class Publish(Model):
-    """`note` says why; it is kept with the version."""
-
-    note: Annotated[Prose | None, Field(max_length=2000)] = None
-
-
-class PublishedView(Model):
-    """The version that holds the published content, and the sha256 of its canonical JSON."""
-
-    version: int
-    hash: str
-
-
-class VersionView(Model):
-    """A published version, which never changes."""
-
-    version: int
-    hash: str
-    note: str | None
-    published_at: datetime
-    published_by: str
-
-
-class VersionDocumentView(VersionView):
-    """A published version with its document."""
-
-    document: JsonObject
-
-
-class DefinitionView(Model):
-    """A definition; `activeVersion` is the one that new runs get."""
-
-    id: str
-    name: str
-    state: DefinitionState
-    active_version: int | None
-    created_at: datetime
-    created_by: str
-    updated_at: datetime
-    updated_by: str
-
-
-class DefinitionDraftView(DefinitionView):
-    """A definition with its draft, which is null if there has never been one."""
-
-    draft: JsonObject | None
+FormerVersion = Annotated[
+    int | None,
+    Query(alias="from", ge=1, le=2**31 - 1, description="Without it, the version before."),
+]
+MAX_CHANGES = 200
 
 
 def router(service: DefinitionService) -> APIRouter:
     """Endpoints over `service`."""
     routes = APIRouter(tags=["definitions"])
     _add_authoring(routes, service)
+    _add_lifecycle(routes, service.lifecycle)
     _add_reading(routes, service)
+    _add_versions(routes, service)
     return routes
 
 
 def _add_authoring(routes: APIRouter, service: DefinitionService) -> None:
-    @routes.put("/definitions/{definition_id}/draft", openapi_extra=openapi.body(Definition))
+    @routes.put(
+        "/definitions/{definition_id}/draft",
+        response_model=DraftView,
+        openapi_extra=openapi.body(Definition),
+    )
     async def save_draft(
-        definition_id: DefinitionId, request: Request, caller: Author
-    ) -> DraftView:
-        """Store the draft of a definition; findings do not hinder that."""
-        saved = await service.save_draft(
-            caller.tenant, definition_id, await read_json(request), by=caller.name
-        )
+        definition_id: DefinitionId,
+        request: Request,
+        response: Response,
+        caller: Author,
+        if_match: IfMatch = None,
+        if_none_match: IfNoneMatch = None,
+    ) -> DraftView | Response:
+        """Store the draft of a definition, and answer its ETag; findings do not hinder that."""
+        try:
+            saved = await service.save_draft(
+                caller.tenant,
+                definition_id,
+                await read_json(request),
+                by=caller.name,
+                condition=condition(if_match, if_none_match),
+            )
+        except DraftChangedError as changed:
+            return precondition_failed(changed)
+        response.headers["ETag"] = etag(saved.hash)
         return DraftView(draft=saved.document, hash=saved.hash, findings=saved.findings)
 
     @routes.post(
@@ -142,6 +122,51 @@ def _add_authoring(routes: APIRouter, service: DefinitionService) -> None:
         return FindingsView(findings=service.validate(await read_json(request)).findings)
 
 
+def _add_lifecycle(routes: APIRouter, lifecycle: DefinitionLifecycle) -> None:
+    @routes.post(
+        "/definitions/{definition_id}/activate",
+        openapi_extra=openapi.body(Activate, required=False),
+    )
+    async def activate(
+        definition_id: DefinitionId, request: Request, caller: Author
+    ) -> DefinitionView:
+        """Promote or roll back to a published version, or make a definition active again."""
+        body = await read_model(request, Activate, empty=Activate())
+        return definition_view(
+            await lifecycle.activate(
+                caller.tenant, definition_id, version=body.version, by=caller.name
+            )
+        )
+
+    nothing = openapi.body(StateChange, required=False)
+
+    @routes.post("/definitions/{definition_id}/pause", openapi_extra=nothing)
+    async def pause(
+        definition_id: DefinitionId, request: Request, caller: Author
+    ) -> DefinitionView:
+        """Start no new runs until it is resumed; those that run go on."""
+        await read_model(request, StateChange, empty=StateChange())
+        return definition_view(await lifecycle.pause(caller.tenant, definition_id, by=caller.name))
+
+    @routes.post("/definitions/{definition_id}/resume", openapi_extra=nothing)
+    async def resume(
+        definition_id: DefinitionId, request: Request, caller: Author
+    ) -> DefinitionView:
+        """Undo a pause."""
+        await read_model(request, StateChange, empty=StateChange())
+        return definition_view(await lifecycle.resume(caller.tenant, definition_id, by=caller.name))
+
+    @routes.post("/definitions/{definition_id}/archive", openapi_extra=nothing)
+    async def archive(
+        definition_id: DefinitionId, request: Request, caller: Author
+    ) -> DefinitionView:
+        """Start no new runs until it is activated again; those that run go on."""
+        await read_model(request, StateChange, empty=StateChange())
+        return definition_view(
+            await lifecycle.archive(caller.tenant, definition_id, by=caller.name)
+        )
+
+
 def _add_reading(routes: APIRouter, service: DefinitionService) -> None:
     @routes.get("/definitions")
     async def list_definitions(
@@ -150,17 +175,25 @@ def _add_reading(routes: APIRouter, service: DefinitionService) -> None:
         """By id."""
         rows = await service.list(caller.tenant, after=decode_id(after), limit=limit + 1)
         return Page(
-            items=[_definition(row) for row in rows[:limit]],
+            items=[definition_view(row) for row in rows[:limit]],
             next=encode(rows[limit - 1].id) if len(rows) > limit else None,
         )
 
     @routes.get("/definitions/{definition_id}")
-    async def get_definition(definition_id: DefinitionId, caller: Reader) -> DefinitionDraftView:
-        """One definition with its draft."""
+    async def get_definition(
+        definition_id: DefinitionId, response: Response, caller: Reader
+    ) -> DefinitionDraftView:
+        """One definition with its draft, and the ETag of that draft."""
         row = await service.get(caller.tenant, definition_id)
+        # The ETag does not change with the state, which is shown here too.
+        response.headers["Cache-Control"] = "no-store"
+        if row.draft_hash is not None:
+            response.headers["ETag"] = etag(row.draft_hash)
         draft = None if row.draft is None else loads(row.draft)
-        return DefinitionDraftView(**_definition(row).model_dump(), draft=draft)
+        return DefinitionDraftView(**definition_view(row).model_dump(), draft=draft)
 
+
+def _add_versions(routes: APIRouter, service: DefinitionService) -> None:
     @routes.get("/definitions/{definition_id}/versions")
     async def list_versions(
         definition_id: DefinitionId,
@@ -173,7 +206,7 @@ def _add_reading(routes: APIRouter, service: DefinitionService) -> None:
             caller.tenant, definition_id, after=decode_number(after), limit=limit + 1
         )
         return Page(
-            items=[_version(row) for row in rows[:limit]],
+            items=[version_view(row) for row in rows[:limit]],
             next=encode(str(rows[limit - 1].version)) if len(rows) > limit else None,
         )
 
@@ -183,12 +216,25 @@ def _add_reading(routes: APIRouter, service: DefinitionService) -> None:
     ) -> VersionDocumentView:
         """A published version with its document."""
         row = await service.version(caller.tenant, definition_id, number)
-        return VersionDocumentView(**_version(row).model_dump(), document=row.parsed())
+        return VersionDocumentView(**version_view(row).model_dump(), document=row.parsed())
 
-
-def _definition(row: DefinitionRow) -> DefinitionView:
-    return DefinitionView(**{name: getattr(row, name) for name in DefinitionView.model_fields})
-
-
-def _version(row: VersionRow) -> VersionView:
-    return VersionView(**{name: getattr(row, name) for name in VersionView.model_fields})
+    @routes.get("/definitions/{definition_id}/versions/{number}/changes")
+    async def get_changes(
+        definition_id: DefinitionId,
+        number: VersionNumber,
+        caller: Reader,
+        former: FormerVersion = None,
+    ) -> ChangesView:
+        """What a version has changed, in words."""
+        if former is None and number > 1:
+            former = number - 1
+        found = await service.changes(caller.tenant, definition_id, former=former, number=number)
+        return ChangesView(
+            former=former,
+            later=number,
+            changes=[
+                ChangeView(path=change.path, kind=change.kind, message=change.message)
+                for change in found[:MAX_CHANGES]
+            ],
+            omitted=max(0, len(found) - MAX_CHANGES),
+        )

@@ -1,0 +1,77 @@
+"""ETags of drafts, and the conditional requests of RFC 9110 §13 that they are for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated, TypeAlias
+
+from fastapi import Header, Response
+
+from alga_workflows_core.api.problems import problem
+from alga_workflows_core.catalogue.draft_condition import ANY, DraftChangedError, DraftCondition
+from alga_workflows_core.errors import InputError
+
+IfMatch: TypeAlias = Annotated[
+    list[str] | None,
+    Header(alias="If-Match", description="ETags, or `*`: save only over such a draft."),
+]
+IfNoneMatch: TypeAlias = Annotated[
+    list[str] | None,
+    Header(alias="If-None-Match", description="`*`, or ETags: save only over no such draft."),
+]
+
+_TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
+_ONE = _TAG.pattern.replace("(", "(?:")
+_LIST = re.compile(rf"{_ONE}(?:[ \t]*,[ \t,]*{_ONE})*")
+
+
+def etag(draft_hash: str) -> str:
+    """The ETag of the draft with this hash."""
+    return f'"{draft_hash}"'
+
+
+def condition(
+    if_match: Sequence[str] | None, if_none_match: Sequence[str] | None
+) -> DraftCondition | None:
+    """What the two headers ask for, None if nothing; InputError if they are no lists of ETags.
+
+    If-Match compares strongly, so that a weak tag matches nothing; If-None-Match takes both.
+    """
+    if if_match is None and if_none_match is None:
+        return None
+    return DraftCondition(
+        match=None if if_match is None else _tags(if_match, "If-Match", weak=False),
+        none_match=None
+        if if_none_match is None
+        else _tags(if_none_match, "If-None-Match", weak=True),
+    )
+
+
+def precondition_failed(changed: DraftChangedError) -> Response:
+    """412, as a problem."""
+    return problem(
+        HTTPStatus.PRECONDITION_FAILED,
+        code=changed.error_code,
+        detail=changed.message,
+        path=changed.path,
+        remedy=changed.remedy,
+    )
+
+
+def _tags(lines: Sequence[str], header: str, *, weak: bool) -> frozenset[str]:
+    value = ",".join(lines).strip(" \t,")
+    if value == ANY:
+        return frozenset({ANY})
+    if not _LIST.fullmatch(value):
+        raise InputError(
+            f"The header {header} is neither `*` nor a list of ETags.",
+            code="PARAMETER_INVALID",
+            path=header,
+            remedy='Send the ETag as it was answered, in its quotes: `"…"`.',
+        )
+    # The tag `"*"` is one that no draft has, other than the `*` without quotes.
+    return frozenset(
+        tag[2] for tag in _TAG.finditer(value) if (weak or tag[1] is None) and tag[2] != ANY
+    )
