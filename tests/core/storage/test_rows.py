@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -14,55 +14,17 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from alga_workflows_core.storage.definitions import NewVersion
-from alga_workflows_core.storage.runs import NewRun, RunChange, RunRow
+from alga_workflows_core.storage.runs import RunRow
 from alga_workflows_core.storage.steps import StepRow
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.types.json import Json
-from alga_workflows_core.types.states import RunStatus, StepStatus
+from alga_workflows_core.types.states import RunStatus
+from tests.core.storage.rows import CLOSED, NEW_RUN, STEP
 
 T = TypeVar("T")
 C = TypeVar("C")
 
 TENANT = "acme"
-NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
-NEW_RUN = NewRun(
-    id=uuid4(),
-    definition_id="triage",
-    version=1,
-    trigger_type="api",
-    execution_key="key",
-    request_hash="hash",
-    payload={},
-    created_by="test",
-)
-CLOSED = RunChange(
-    id=uuid4(),
-    definition_id="triage",
-    version=1,
-    trigger_type="api",
-    execution_key="key",
-    created_by="test",
-    status=RunStatus.SUCCEEDED,
-    epoch=0,
-    seq=9,
-    temporal_run_id="execution",
-    started_at=NOW,
-    closed_at=NOW + timedelta(microseconds=1),
-)
-STEP = StepRow(
-    path="call",
-    step_id="call",
-    type="action.call",
-    name=None,
-    status=StepStatus.SUCCEEDED,
-    position=1,
-    output=None,
-    error=None,
-    epoch=0,
-    seq=1,
-    started_at=NOW,
-    finished_at=NOW,
-)
 
 
 def nested(depth: int) -> Json:

@@ -10,21 +10,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
-from alga_workflows_core.storage.runs import NewRun, RunChange, RunRow
+from alga_workflows_core.storage.runs import RunChange, RunRow
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.types.states import RunStatus
+from tests.core.storage.rows import NEW_RUN
 
 LEASE = timedelta(hours=1)
-NEW_RUN = NewRun(
-    id=uuid4(),
-    definition_id="triage",
-    version=1,
-    trigger_type="api",
-    execution_key="key",
-    request_hash="hash",
-    payload={},
-    created_by="test",
-)
 
 
 async def launch(

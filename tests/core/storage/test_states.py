@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID, uuid4
@@ -14,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from alga_workflows_core.errors import ConflictError
 from alga_workflows_core.infra.database import Database, sqlstate
 from alga_workflows_core.storage.definitions import NewVersion
-from alga_workflows_core.storage.runs import NewRun, RunChange
+from alga_workflows_core.storage.runs import RunChange
 from alga_workflows_core.storage.steps import StepRow
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.types.states import (
@@ -25,6 +26,7 @@ from alga_workflows_core.types.states import (
     RunStatus,
     StepStatus,
 )
+from tests.core.storage.rows import NEW_RUN
 
 TENANT = "acme"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -172,16 +174,7 @@ async def test_a_final_step_is_reopened_by_a_higher_epoch_only(
 
 async def test_a_queued_run_cannot_be_running_without_having_been_claimed(storage: Storage) -> None:
     """The first state that an execution can be in follows STARTING."""
-    new = NewRun(
-        id=uuid4(),
-        definition_id="triage",
-        version=1,
-        trigger_type="api",
-        execution_key="key",
-        request_hash="hash",
-        payload={},
-        created_by="test",
-    )
+    new = replace(NEW_RUN, id=uuid4())
     async with storage.unit_of_work(TENANT) as work:
         await work.runs.add(new)
     with pytest.raises(ConflictError, match="from QUEUED to RUNNING"):

@@ -20,11 +20,12 @@ from alga_workflows_core.infra.database import Database, sqlstate
 from alga_workflows_core.infra.settings import DatabaseSettings, load
 from alga_workflows_core.storage.api_keys import ApiKeys
 from alga_workflows_core.storage.definitions import Definitions, NewVersion
-from alga_workflows_core.storage.runs import NewRun, RunChange, Runs
-from alga_workflows_core.storage.steps import StepRow, Steps
+from alga_workflows_core.storage.runs import Runs
+from alga_workflows_core.storage.steps import Steps
 from alga_workflows_core.storage.tables import metadata
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.types.states import RunStatus, StepStatus
+from tests.core.storage import rows
 
 OURS, THEIRS = "acme", "globex"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -33,42 +34,9 @@ DEFINITION = "triage"
 VERSION = NewVersion(
     hash="h", document="{}", actions=[], engine=1, expression_engine="none", note=None
 )
-NEW_RUN = NewRun(
-    id=RUN,
-    definition_id=DEFINITION,
-    version=1,
-    trigger_type="api",
-    execution_key="key",
-    request_hash="hash",
-    payload={"card": "4711-secret"},
-    created_by="test",
-)
-CHANGE = RunChange(
-    id=RUN,
-    definition_id=DEFINITION,
-    version=1,
-    trigger_type="api",
-    execution_key="key",
-    created_by="test",
-    status=RunStatus.RUNNING,
-    epoch=0,
-    seq=9,
-    temporal_run_id="execution",
-)
-STEP = StepRow(
-    path="call",
-    step_id="call",
-    type="action.call",
-    name=None,
-    status=StepStatus.RUNNING,
-    position=1,
-    output=None,
-    error=None,
-    epoch=0,
-    seq=1,
-    started_at=NOW,
-    finished_at=None,
-)
+NEW_RUN = replace(rows.NEW_RUN, id=RUN, payload={"card": "4711-secret"})
+CHANGE = replace(rows.CLOSED, id=RUN, status=RunStatus.RUNNING, started_at=None, closed_at=None)
+STEP = replace(rows.STEP, status=StepStatus.RUNNING, finished_at=None)
 
 
 async def fill(work: UnitOfWork) -> None:
