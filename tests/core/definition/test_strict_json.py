@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from typing import Any
 
@@ -47,6 +48,8 @@ def test_what_json_writes_is_read(value: Any, ascii_only: bool, indent: int | No
     ("text", "line", "column"),
     [
         ("", 1, 1),
+        # From 3.13 on Python's reader points at the comma, before at what stands behind it.
+        ("[1,]", 1, 3 if sys.version_info >= (3, 13) else 4),
         ('{\n  "a": 1\n  "b": 2\n}', 3, 3),
         ('{"a" 1}', 1, 6),
         ("[1] x", 1, 5),

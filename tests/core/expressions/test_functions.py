@@ -32,8 +32,10 @@ def run(text: str, context: dict[str, Any] | None = None, *, now: datetime = NOO
     return evaluate(text, context or {}, Sources(now=lambda: now, random=seeded(1).random))
 
 
-def milliseconds(*parts: int) -> int:
-    moment = datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type,misc] - six or fewer integers
+def milliseconds(
+    year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0
+) -> int:
+    moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     return int(moment.timestamp()) * 1000
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from alga_workflows_core.storage.runs import RunChange, RunRow
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.types.states import RunStatus
-from tests.core.storage.rows import NEW_RUN
+from tests.core.storage.rows import CLOSED, NEW_RUN
 
 LEASE = timedelta(hours=1)
 
@@ -164,15 +164,4 @@ async def test_only_a_run_that_is_starting_is_postponed_or_failed(storage: Stora
 
 def facts_of(run_id: UUID, status: RunStatus) -> RunChange:
     """What facts say of a run that is in `status`."""
-    return RunChange(
-        id=run_id,
-        definition_id="triage",
-        version=1,
-        trigger_type="api",
-        execution_key="key",
-        created_by="test",
-        status=status,
-        epoch=0,
-        seq=3,
-        temporal_run_id="execution",
-    )
+    return replace(CLOSED, id=run_id, status=status, seq=3, started_at=None, closed_at=None)

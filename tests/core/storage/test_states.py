@@ -26,7 +26,7 @@ from alga_workflows_core.types.states import (
     RunStatus,
     StepStatus,
 )
-from tests.core.storage.rows import NEW_RUN
+from tests.core.storage.rows import CLOSED, NEW_RUN
 
 TENANT = "acme"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -39,18 +39,15 @@ TABLES: dict[str, Mapping[StrEnum, frozenset[StrEnum]]] = {
 
 def change(run_id: UUID, status: RunStatus, *, seq: int, epoch: int = 0) -> RunChange:
     """What facts up to `seq` say of a run."""
-    return RunChange(
+    closed_at = NOW if status in FINAL_RUN_STATES else None
+    return replace(
+        CLOSED,
         id=run_id,
-        definition_id="triage",
-        version=1,
-        trigger_type="api",
-        execution_key="key",
-        created_by="test",
         status=status,
         epoch=epoch,
         seq=seq,
-        temporal_run_id="execution",
-        closed_at=NOW if status in FINAL_RUN_STATES else None,
+        started_at=None,
+        closed_at=closed_at,
     )
 
 

@@ -7,6 +7,7 @@
     │   └── FindingsError   a document has findings of severity error
     ├── NotFoundError       no such thing for this tenant
     ├── ConflictError       it exists, but its state does not allow this
+    ├── PreconditionError   it is not, or no longer, as the caller said it has to be
     ├── AccessError         no key, a wrong key, or a role that is too low
     └── UnavailableError    a server that we need cannot be reached
 
@@ -83,6 +84,12 @@ class ConflictError(AlgaError):
     """The thing exists, but its present state does not allow what was asked."""
 
     code = "CONFLICT"
+
+
+class PreconditionError(AlgaError):
+    """The thing is no longer as the caller said it has to be; nothing was changed."""
+
+    code = "PRECONDITION_FAILED"
 
 
 class AccessError(AlgaError):

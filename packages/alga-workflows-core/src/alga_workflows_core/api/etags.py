@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Annotated, TypeAlias
 
-from fastapi import Header, Response
+from fastapi import Header
 
-from alga_workflows_core.api.problems import problem
-from alga_workflows_core.catalogue.draft_condition import ANY, DraftChangedError, DraftCondition
+from alga_workflows_core.catalogue.draft_condition import ANY, DraftCondition
 from alga_workflows_core.errors import InputError
 
 IfMatch: TypeAlias = Annotated[
@@ -46,17 +44,6 @@ def condition(
         none_match=None
         if if_none_match is None
         else _tags(if_none_match, "If-None-Match", weak=True),
-    )
-
-
-def precondition_failed(changed: DraftChangedError) -> Response:
-    """412, as a problem."""
-    return problem(
-        HTTPStatus.PRECONDITION_FAILED,
-        code=changed.error_code,
-        detail=changed.message,
-        path=changed.path,
-        remedy=changed.remedy,
     )
 
 

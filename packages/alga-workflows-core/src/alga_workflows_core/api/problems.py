@@ -21,6 +21,7 @@ from alga_workflows_core.errors import (
     FindingsError,
     InputError,
     NotFoundError,
+    PreconditionError,
     TooLargeError,
     UnavailableError,
 )
@@ -34,6 +35,7 @@ _STATUS: tuple[tuple[type[AlgaError], HTTPStatus], ...] = (
     (InputError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (ConflictError, HTTPStatus.CONFLICT),
+    (PreconditionError, HTTPStatus.PRECONDITION_FAILED),
     (AlgaError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 # What cannot be read at all is a bad request; what can be read and is wrong, is unprocessable.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alga_workflows_core.errors import ConflictError
+from alga_workflows_core.errors import PreconditionError
 from alga_workflows_core.storage.definitions import Definitions
 
 ANY = "*"
 """Stands for whatever draft there is."""
 
 
-class DraftChangedError(ConflictError):
+class DraftChangedError(PreconditionError):
     """The stored draft is not one that the caller allowed to be replaced."""
 
     code = "DRAFT_CHANGED"

@@ -31,7 +31,6 @@ from alga_workflows_core.api.etags import (
     IfNoneMatch,
     condition,
     etag,
-    precondition_failed,
 )
 from alga_workflows_core.api.keyset import (
     DEFAULT_LIMIT,
@@ -43,7 +42,6 @@ from alga_workflows_core.api.keyset import (
     encode,
 )
 from alga_workflows_core.catalogue.definitions import DefinitionService
-from alga_workflows_core.catalogue.draft_condition import DraftChangedError
 from alga_workflows_core.catalogue.lifecycle import DefinitionLifecycle
 from alga_workflows_core.definition.document import DEFINITION_ID, Definition
 from alga_workflows_core.definition.strict_json import loads
@@ -70,7 +68,6 @@ def router(service: DefinitionService) -> APIRouter:
 def _add_authoring(routes: APIRouter, service: DefinitionService) -> None:
     @routes.put(
         "/definitions/{definition_id}/draft",
-        response_model=DraftView,
         openapi_extra=openapi.body(Definition),
     )
     async def save_draft(
@@ -80,18 +77,15 @@ def _add_authoring(routes: APIRouter, service: DefinitionService) -> None:
         caller: Author,
         if_match: IfMatch = None,
         if_none_match: IfNoneMatch = None,
-    ) -> DraftView | Response:
+    ) -> DraftView:
         """Store the draft of a definition, and answer its ETag; findings do not hinder that."""
-        try:
-            saved = await service.save_draft(
-                caller.tenant,
-                definition_id,
-                await read_json(request),
-                by=caller.name,
-                condition=condition(if_match, if_none_match),
-            )
-        except DraftChangedError as changed:
-            return precondition_failed(changed)
+        saved = await service.save_draft(
+            caller.tenant,
+            definition_id,
+            await read_json(request),
+            by=caller.name,
+            condition=condition(if_match, if_none_match),
+        )
         response.headers["ETag"] = etag(saved.hash)
         return DraftView(draft=saved.document, hash=saved.hash, findings=saved.findings)
 
