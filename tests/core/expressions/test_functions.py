@@ -252,8 +252,12 @@ def test_a_function_answers(text: str, value: object) -> None:
         "name.$pad(9)",
         "$len(1)",
         "$len(true)",
+        "$pad('x', 0/0)",
         "$encodeUrlComponent(1)",
         "$formatInteger('x', 'I')",
+        "$formatInteger(1/0, 'w')",
+        "$formatInteger(-1/0, '0')",
+        "$formatInteger(0/0, 'w')",
         "$toMillis(5, '[Y]')",
         "$now(5)",
     ],
@@ -305,3 +309,58 @@ def test_a_source_may_itself_evaluate() -> None:
 
     outer = Sources(now=lambda: NOON, random=random)
     assert evaluate("[$random(), $random()]", {}, outer) == [0.5, 0.5]
+
+
+# In each of these, with a name of ours for `f`, it is the function that is named, or an error.
+WAYS_TO_NAME = [
+    "$f()",
+    "$f ()",
+    "$f\n\t(/* none */)",
+    "$/* */f()",
+    "$ f()",
+    "$`f`()",
+    "`$f`()",
+    "($g := $f; $g())",
+    "($g := function($h) { $h() }; $g($f))",
+    "{'k': $f}.k()",
+    "[$f][0]()",
+    "(true ? $f : 0)()",
+    "$map([1], function() { $f() })",
+    "$.$f()",
+    "$$.$f()",
+    "($ ~> $f)",
+    "$f(?)(1)",
+    "$lookup({'k': $f}, 'k')()",
+    "$eval('$f()')",
+    "($g := '$f()'; $eval($g))",
+    "f()",
+    "$F()",
+    "$\\u0066()",
+]
+
+
+@pytest.mark.parametrize("name", ["now", "millis", "random"])
+@pytest.mark.parametrize("way", WAYS_TO_NAME)
+def test_no_way_of_naming_a_function_reaches_the_machines_time_or_chance(
+    name: str, way: str
+) -> None:
+    """However a function is named, it is ours, or the expression fails; never the engine's own."""
+    text = way.replace("f", name) if "function" not in way else way.replace("$f", f"${name}")
+    results: list[Any] = []
+    for _ in range(2):
+        try:
+            results.append(run(text))
+        except ExpressionError as error:
+            results.append(error.error_code)
+    drawn = seeded(1).random()
+    ours = {"now": "2026-03-01T12:30:15.123Z", "millis": NOON_MS, "random": drawn}[name]
+    assert results[0] == results[1]
+    assert results[0] in (
+        ours,
+        [ours],
+        None,
+        "EXPRESSION_SYNTAX",
+        "EXPRESSION_TYPE",
+        "EXPRESSION_FAILED",
+        "EXPRESSION_UNKNOWN_FUNCTION",
+    )

@@ -58,25 +58,32 @@ def sources(seed: int = 1) -> Sources:
     return Sources(now=lambda: NOON, random=seeded(seed).random)
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("payload.name", "Ada"),
-        ("'Dear ' & payload.name", "Dear Ada"),
-        ("item.price * 2", 14),
-        ("$sum(payload.orders.sum)", 30.5),
-        ("payload.orders[open].id", 1),
-        ("payload.orders.id", [1, 2, 3]),
-        ("vars.matrix", [[1, 2], [3, 4]]),
-        ('{"who": payload.name, "gone": payload.gone}', {"who": "Ada"}),
-        ("[payload.gone]", []),
-        ("payload.gone", None),
-        ("payload.nothing", None),
-        ("$sum", None),
-        ("10 / 4", 2.5),
-        ("1e20", 1e20),
-    ],
-)
+READ: list[tuple[str, object]] = [
+    ("payload.name", "Ada"),
+    ("'Dear ' & payload.name", "Dear Ada"),
+    ("item.price * 2", 14),
+    ("$sum(payload.orders.sum)", 30.5),
+    ("payload.orders[open].id", 1),
+    ("payload.orders.id", [1, 2, 3]),
+    ("vars.matrix", [[1, 2], [3, 4]]),
+    ('{"who": payload.name, "gone": payload.gone}', {"who": "Ada"}),
+    ("[payload.gone]", []),
+    ("payload.gone", None),
+    ("payload.nothing", None),
+    ("$sum", None),
+    ("10 / 4", 2.5),
+    ("1e20", 1e20),
+    ("null", None),
+    ("false", False),
+    ("[]", []),
+    ("{}", {}),
+    ("''", ""),
+    ("[null]", [None]),
+    ("[payload.gone, null, false, []]", [None, False, []]),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), READ)
 def test_a_value_is_read_from_the_context(text: str, value: object) -> None:
     """Names of the context are top-level keys; undefined and functions are null."""
     assert evaluate(text, CONTEXT, sources()) == value
@@ -99,6 +106,11 @@ def test_a_context_may_be_any_mapping() -> None:
         ("payload.nothing", False),
         ("payload.orders[id = 1].open", True),
         ("payload.gone = 1", False),
+        ("true", True),
+        ("false", False),
+        ("null", False),
+        ("$sum", False),
+        ("function($x) { $x }", False),
     ],
 )
 def test_a_condition_is_true_false_or_undefined(text: str, truth: bool) -> None:
@@ -132,6 +144,9 @@ def test_a_condition_of_another_kind_is_refused(text: str) -> None:
         ("0", [0]),
         ("false", [False]),
         ("[1..3]", [1, 2, 3]),
+        ("null", []),
+        ("[null]", [None]),
+        ("$sum", []),
     ],
 )
 def test_loop_items_are_always_a_list(text: str, items: list[object]) -> None:
@@ -176,15 +191,26 @@ def spoil(value: Any) -> None:
 )
 @settings(max_examples=150, deadline=None)
 def test_a_result_shares_nothing_with_the_context(value: Any, text: str) -> None:
-    """Whatever is done to a result, the context stays as it was."""
+    """Whatever is done to a result, the context stays as it was, and the other way round."""
     context = {"payload": value, "vars": {"a": [value]}}
     before = copy.deepcopy(context)
     try:
-        result = evaluate(text, context, sources())
+        result, other = (evaluate(text, context, sources()) for _ in range(2))
     except ExpressionError:
-        result = None
+        result = other = None
+    kept = copy.deepcopy(other)
     spoil(result)
     assert context == before
+    assert other == kept
+    spoil(context)
+    assert other == kept
+
+
+def test_a_result_shares_nothing_with_itself() -> None:
+    """A list that occurs twice in a result is two lists, which may be changed one by one."""
+    first, second = evaluate("[[x], [x]]", {"x": {"a": 1}}, sources())
+    spoil(first)
+    assert second == [{"a": 1}]
 
 
 @given(value=JSON_VALUES)
@@ -205,6 +231,10 @@ def test_a_value_passes_through_unchanged(value: Any) -> None:
         ("[1, {'a': 1 / 0}]", {}),
         ("9007199254740992", {}),
         ("$power(2, 60)", {}),
+        ("$sum([9007199254740991, 1])", {}),
+        ("{'a': [{'b': -(1 / 0)}]}", {}),
+        ("x", {"x": float("inf")}),
+        ("$sqrt(1 / 0)", {}),
         ("-$power(2, 60)", {}),
         ("$", {"big": 2**53}),
         ("$", {"huge": 2**70}),

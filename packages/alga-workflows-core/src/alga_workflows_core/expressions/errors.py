@@ -85,7 +85,7 @@ def shortened(text: str, length: int) -> str:
 
 
 # The engine hands its codes over inside the message only: `Parse error: S0207: Unexpected …`.
-_ENGINE_MESSAGE = re.compile(r"(?:[A-Z][A-Za-z]+ [a-zA-Z]+: )*([A-Z]\d{4}): *(.*)", re.DOTALL)
+_ENGINE_MESSAGE = re.compile(r"(?:[A-Z][A-Za-z]+(?: [a-zA-Z]+)+: )*([A-Z]\d{4}): *(.*)", re.DOTALL)
 
 _CODES = {
     "D1011": LIMIT,
@@ -102,8 +102,13 @@ _CODES = {
 _FAMILIES = {"S": SYNTAX, "T": TYPE}
 
 
-def from_engine(message: str, expression: str, *, otherwise: str = FAILED) -> ExpressionError:
-    """The error for `message` of the engine; its code is `otherwise` where the engine has none."""
+def from_engine(
+    message: str, expression: str, *, otherwise: str = FAILED, position: int | None = None
+) -> ExpressionError:
+    """The error for `message` of the engine; its code is `otherwise` where the engine has none.
+
+    `position` is the offset of the fault in the text, if it is known.
+    """
     match = _ENGINE_MESSAGE.match(message)
     engine_code, detail = (match[1], match[2]) if match else (None, message)
     code = otherwise
@@ -111,9 +116,12 @@ def from_engine(message: str, expression: str, *, otherwise: str = FAILED) -> Ex
         code = _CODES.get(engine_code) or _FAMILIES.get(engine_code[0], FAILED)
     kind = ExpressionTimeout if code == TIMEOUT else ExpressionError
     found = shortened(" ".join(detail.split()) or "no reason is given", _DETAIL_SHOWN)
+    where = "" if position is None else f" at character {position + 1}"
     return kind(
-        f"The expression `{shortened(expression, _EXPRESSION_SHOWN)}` failed: {found.rstrip('.')}.",
+        f"The expression `{shortened(expression, _EXPRESSION_SHOWN)}` failed{where}: "
+        f"{found.rstrip('.')}.",
         code=code,
         engine_code=engine_code,
         expression=expression,
+        position=position,
     )

@@ -9,15 +9,17 @@ are not given the context as a first argument that is left out: `name.$pad(9)` i
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from types import MappingProxyType
-from typing import NoReturn, cast
+from typing import NoReturn, TypeGuard, cast
 from urllib.parse import quote
 from uuid import UUID
 
 from alga_workflows_core.expressions import errors, limits, timestamps
+from alga_workflows_core.expressions.bounds import bounding_functions
 from alga_workflows_core.expressions.errors import ExpressionError
 from alga_workflows_core.expressions.jsonata import Functions, outcome
 from alga_workflows_core.expressions.sources import Evaluation, current
@@ -33,8 +35,18 @@ _TO_MILLIS_WITH_ARGUMENTS = re.compile(r"\$toMillis\b(?!\s*\(\s*\))")
 
 
 def functions_of(text: str) -> Functions:
-    """What the expression `text` may call besides the engine's own library."""
-    return _ALL if _TO_MILLIS_WITH_ARGUMENTS.search(text) else _WITHOUT_TO_MILLIS
+    """What the expression `text` may call besides the engine's own library.
+
+    Only what the text mentions: each function that the engine is given costs every evaluation
+    0.15 µs, and the first of them its faster way of evaluating.
+    """
+    # A name has no second spelling: no escapes, quotes or gaps, and text is never run.
+    mentioned = {name: function for name, function in _ALL.items() if name in text}
+    if "toMillis" in mentioned and not _TO_MILLIS_WITH_ARGUMENTS.search(text):
+        del mentioned["toMillis"]
+    for name, function in bounding_functions(text).items():
+        mentioned[name] = _callable(function, None)
+    return mentioned
 
 
 def _now(evaluation: Evaluation, picture: Json = None, zone: Json = None) -> Json:
@@ -92,8 +104,7 @@ def _shuffle(evaluation: Evaluation, items: Json = None) -> Json:
 def _pad(evaluation: Evaluation, text: Json = None, width: Json = None, fill: Json = None) -> Json:
     if text is None:
         return None
-    usable = isinstance(text, str) and _is_number(width) and isinstance(fill, str | None)
-    if not usable:
+    if not (isinstance(text, str) and _is_number(width) and isinstance(fill, str | None)):
         _refuse(evaluation, "$pad takes a text, a width and, if you like, a filling text.")
     if abs(width) > limits.MAX_PAD_WIDTH:
         _refuse(
@@ -110,6 +121,8 @@ def _pad(evaluation: Evaluation, text: Json = None, width: Json = None, fill: Js
 def _format_integer(evaluation: Evaluation, number: Json = None, picture: Json = None) -> Json:
     if number is None:
         return None
+    if isinstance(number, float) and not math.isfinite(number):
+        _refuse(evaluation, "$formatInteger takes a finite number.")
     is_roman = isinstance(picture, str) and picture.partition(";")[0] in {"I", "i"}
     if is_roman and _is_number(number) and abs(number) > limits.MAX_ROMAN_NUMBER:
         _refuse(
@@ -155,18 +168,21 @@ def _to_string(evaluation: Evaluation, value: Json = None) -> Json:
 def _library(evaluation: Evaluation, call: str, arguments: JsonObject) -> Json:
     """The engine's own function; an argument that is null counts as left out."""
     given = {name: value for name, value in arguments.items() if value is not None}
-    value = outcome(call, _no_functions, given, shown=evaluation.text)
+    value = outcome(call, no_functions, given, shown=evaluation.text)
     if isinstance(value, ExpressionError):
         raise value
     return value
 
 
-def _no_functions(_text: str) -> Functions:
+def no_functions(_text: str) -> Functions:
+    """For text that calls nothing but the engine's own library, or is only compiled."""
     return MappingProxyType({})
 
 
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_number(value: Json) -> TypeGuard[int | float]:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _refuse(evaluation: Evaluation, what: str, code: str = errors.TYPE) -> NoReturn:
@@ -213,6 +229,5 @@ _ALL: Mapping[str, Callable[..., Json]] = MappingProxyType(
     }
 )
 
-_WITHOUT_TO_MILLIS: Functions = MappingProxyType(
-    {name: function for name, function in _ALL.items() if name != "toMillis"}
-)
+OWN_FUNCTIONS = frozenset(_ALL) - {"eval"}
+"""The names of the functions here that can be called: `$eval` is there to be refused."""

@@ -14,7 +14,9 @@ from typing import Any
 import jsonatapy
 
 from alga_workflows_core.expressions import errors, limits
+from alga_workflows_core.expressions.bounds import bounded
 from alga_workflows_core.expressions.errors import ExpressionError
+from alga_workflows_core.expressions.syntax import fault_position
 from alga_workflows_core.types.json import Json, JsonObject
 
 Functions = Mapping[str, Callable[..., Json]]
@@ -53,15 +55,32 @@ def compiled(text: str, functions_of: FunctionsOf) -> jsonatapy.JsonataExpressio
         )
     try:
         expression = jsonatapy.compile(text)
-        for name, function in functions_of(text).items():
+        functions = functions_of(text)
+        within_bounds = bounded(text, functions)
+        if within_bounds is not text:
+            expression = jsonatapy.compile(within_bounds)
+        for name, function in functions.items():
             expression.register_override(name, function)
     except ValueError as error:
-        return errors.from_engine(str(error), text, otherwise=errors.SYNTAX)
+        message = str(error)
+        position = fault_position(text, message, _complaint)
+        return errors.from_engine(message, text, otherwise=errors.SYNTAX, position=position)
     except BaseException as error:
         if not _is_panic(error):
             raise
         return _panicked(error, text)
     return expression
+
+
+def _complaint(text: str) -> str | None:
+    try:
+        jsonatapy.compile(text)
+    except ValueError as error:
+        return str(error)
+    except BaseException as error:
+        if not _is_panic(error):
+            raise
+    return None
 
 
 def outcome(

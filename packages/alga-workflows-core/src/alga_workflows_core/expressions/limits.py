@@ -14,8 +14,17 @@ MAX_STACK_DEPTH = 1_000
 Text nested deeper than 1,000 levels is refused by the engine when it compiles."""
 
 MAX_SEQUENCE_LENGTH = 20_000
-"""Items that a path, range, filter or function may produce. It also bounds `$distinct` and `$keys`,
-whose time grows with the square of the items and which the time limit does not interrupt."""
+"""Items that a path, range, filter or function may produce; a list of the context may be longer."""
+
+MAX_COMPARED_PAIRWISE = 500
+"""Items up to which the engine itself does `$distinct`: it compares all with all, which the time
+limit does not interrupt. More are compared here; the result is the same."""
+
+MAX_JOINED_UNSEEN = 10
+"""Items up to which `$join` does not look how long its text will be."""
+
+MAX_GROWN_TEXT = 10_000_000
+"""Characters that `$join` and `$replace` may write; a result is bounded far below."""
 
 MAX_RESULT_BYTES = 1024 * 1024
 """Size of a result as JSON text, counted within a few per cent."""

@@ -11,6 +11,7 @@ from alga_workflows_core.types.json import Json
 
 _NUMBER_SIZE = 8
 _WORD_SIZE = 5
+_SURELY_SMALL = 1000
 
 
 def owned(value: Any, expression: str) -> Json:
@@ -19,6 +20,11 @@ def owned(value: Any, expression: str) -> Json:
     Raises ExpressionError: EXPRESSION_RESULT for what is not JSON (NaN, Infinity, whole numbers
     beyond 2^53 - 1, half a surrogate pair), EXPRESSION_LIMIT past the limits of size and depth.
     """
+    # Most results are one of these two, and can be neither too large nor shared.
+    if value is None or value is True or value is False:
+        return value
+    if type(value) is str and len(value) < _SURELY_SMALL and value.isascii():
+        return value
     return _Copy(expression).of(value, 0)
 
 
