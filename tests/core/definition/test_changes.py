@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +11,7 @@ from hypothesis import strategies as st
 
 from alga_workflows_core.definition.changes import ChangeKind, changes
 from alga_workflows_core.definition.document import parse_definition
-from alga_workflows_core.definition.identity import document_hash
-
-Document = dict[str, Any]
+from tests.core.definition.generated import Document
 
 
 def note(identity: str) -> Document:
@@ -264,66 +261,6 @@ def test_of_long_values_the_difference_is_shown() -> None:
     assert "before" in change.message
     assert "later" in change.message
     assert len(change.message) < 250
-
-
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 3) | st.text("ab", max_size=3),
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from("xy"), inner),
-    max_leaves=4,
-)
-
-
-@st.composite
-def steps_of(draw: st.DrawFn, identities: list[str], depth: int = 2) -> list[Document]:
-    """Steps with just these ids, nested anyhow."""
-    made: list[Document] = []
-    rest = list(identities)
-    while rest:
-        identity = rest.pop(0)
-        kind = draw(st.sampled_from(["return", "call", "assign", "if"]))
-        if kind == "if" and rest and depth:
-            size = draw(st.integers(1, len(rest)))
-            half = draw(st.integers(1, size))
-            inside, rest = rest[:size], rest[size:]
-            step: Document = {"id": identity, "type": "control.if", "condition": draw(VALUES)}
-            step["then"] = draw(steps_of(inside[:half], depth - 1))
-            if inside[half:] or draw(st.booleans()):
-                step["else"] = draw(steps_of(inside[half:], depth - 1))
-        elif kind == "assign":
-            names = draw(st.permutations(["vars.a", "vars.b", "vars.c"]))
-            assign = {name: draw(VALUES) for name in names[: draw(st.integers(1, 3))]}
-            step = {"id": identity, "type": "transform.assign", "config": {"assign": assign}}
-        elif kind == "call":
-            step = note(identity)
-            step["config"]["inputMapping"] = draw(st.dictionaries(st.sampled_from("pq"), VALUES))
-        else:
-            step = {"id": identity, "type": "control.return"}
-            if draw(st.booleans()):
-                step["value"] = draw(VALUES)
-        made.append(step)
-    return made
-
-
-@st.composite
-def documents(draw: st.DrawFn) -> Document:
-    identities = draw(st.lists(st.sampled_from("abcdefgh"), min_size=1, unique=True))
-    document: Document = {"id": "d", "name": draw(st.text("mn", min_size=1, max_size=2))}
-    if draw(st.booleans()):
-        document["payloadSchema"] = draw(
-            st.fixed_dictionaries({}, optional={"properties": st.just({"x": {}}), "title": VALUES})
-        )
-    document["steps"] = draw(steps_of(identities))
-    parse_definition(document)
-    return document
-
-
-@given(documents(), documents())
-def test_there_are_changes_just_when_the_identity_differs(first: Document, other: Document) -> None:
-    """Nothing that makes another version is left untold, and nothing else is told."""
-    assert changes(first, copy.deepcopy(first)) == []
-    found = changes(first, other)
-    assert (found == []) == (document_hash(first) == document_hash(other))
-    assert found == changes(copy.deepcopy(first), copy.deepcopy(other))
 
 
 @given(st.lists(st.sampled_from(sorted(EDITS)), unique=True))

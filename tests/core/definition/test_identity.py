@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+from collections.abc import Callable
 from random import Random
 from typing import Any, cast
 
@@ -13,7 +14,9 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alga_workflows_core.definition.document import parse_definition
 from alga_workflows_core.definition.identity import document_hash, document_text
+from alga_workflows_core.definition.source import read
 from alga_workflows_core.errors import InputError
 
 
@@ -160,3 +163,97 @@ def test_the_stored_text_keeps_order_and_values() -> None:
     again = json.loads(text)
     assert again == document
     assert list(again) == ["z", "a"]
+
+
+EVENT = {"eventName": "PAID", "assign": {"vars.a": 1, "vars.b": 2}}
+ASSIGNING: dict[str, tuple[dict[str, Any], tuple[str | int, ...]]] = {
+    "wait": ({"type": "event.wait", "config": EVENT}, ("config", "assign")),
+    "any": (
+        {"type": "event.wait", "config": {"any": [{"eventName": "OTHER"}, EVENT]}},
+        ("config", "any", 1, "assign"),
+    ),
+    "all": (
+        {"type": "event.wait", "config": {"all": [EVENT]}},
+        ("config", "all", 0, "assign"),
+    ),
+    "task": (
+        {"type": "human.task", "config": {"assign": {"vars.a": 1, "vars.b": 2}}},
+        ("config", "assign"),
+    ),
+}
+BLOCKS: dict[str, tuple[Callable[[Any], dict[str, Any]], tuple[str | int, ...]]] = {
+    "then": (lambda steps: {"type": "control.if", "then": steps}, ("then", 0)),
+    "case": (
+        lambda steps: {"type": "control.switch", "cases": [{}, {"steps": steps}]},
+        ("cases", 1, "steps", 0),
+    ),
+    "default": (lambda steps: {"type": "control.switch", "default": steps}, ("default", 0)),
+    "body": (lambda steps: {"type": "control.forEach", "body": steps}, ("body", 0)),
+    "branch": (
+        lambda steps: {"type": "control.parallel", "branches": [{"id": "x", "steps": steps}]},
+        ("branches", 0, "steps", 0),
+    ),
+    "try": (lambda steps: {"type": "control.tryCatch", "try": steps}, ("try", 0)),
+    "catch": (lambda steps: {"type": "control.tryCatch", "catch": steps}, ("catch", 0)),
+    "finally": (lambda steps: {"type": "control.tryCatch", "finally": steps}, ("finally", 0)),
+    "saga": (lambda steps: {"type": "control.saga", "steps": steps}, ("steps", 0)),
+}
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("kind", ASSIGNING)
+def test_assignments_have_an_order_wherever_they_stand(kind: str, block: str) -> None:
+    """In waits, their alternatives and tasks, in every block of every kind of step."""
+    step, inside = ASSIGNING[kind]
+    wrap, way = BLOCKS[block]
+    document: dict[str, Any] = {"id": "a", "steps": [wrap([copy.deepcopy(step)])]}
+    assert document_hash(document) == plain(document)
+    assign = found(document, ("steps", 0, *way, *inside))
+    assign["vars.a"] = assign.pop("vars.a")
+    assert list(assign) == ["vars.b", "vars.a"]
+    assert document_hash(document) != plain(document)
+
+
+def test_no_order_of_blocks_changes_the_hash() -> None:
+    """Orders of assignments are hashed as the grammar has the blocks, not as they are written."""
+
+    def steps() -> list[Any]:
+        return [assignment("s", {"vars.b": 1, "vars.a": 2})]
+
+    names = ("try", "catch", "finally")
+    there = {"type": "control.tryCatch", **{name: steps() for name in names}}
+    back = {**{name: steps() for name in reversed(names)}, "type": "control.tryCatch"}
+    assert document_hash({"steps": [there]}) == document_hash({"steps": [back]})
+
+
+@pytest.mark.parametrize(
+    "config", [None, [], {"any": 5}, {"any": [None, 1, {"assign": 7}]}, {"assign": []}]
+)
+def test_waits_and_tasks_of_drafts_may_have_any_form(config: Any) -> None:
+    """Nothing in them is carried out."""
+    for kind in ("event.wait", "human.task", ["event.wait"]):
+        draft = {"steps": [{"type": kind, "config": config, "branches": [1, {}, {"steps": 2}]}]}
+        assert document_hash(draft) == plain(draft)
+
+
+def test_hashes_stay_what_they_are() -> None:
+    """Versions are stored under them: a document keeps its hash in each release."""
+    turned = {"id": "a", "steps": [assignment("s", {"vars.b": 1, "vars.a": 2})]}
+    assert document_hash(turned) == (
+        hashlib.sha256(
+            b'{"id":"a","steps":[{"config":{"assign":{"vars.a":2,"vars.b":1}},"id":"s",'
+            b'"type":"transform.assign"}]}\n[["/steps/0/config/assign",["vars.b","vars.a"]]]'
+        ).hexdigest()
+    )
+
+
+def test_documents_with_equal_hashes_are_equally_valid() -> None:
+    """`1.0` and `1` are one number to the hash, so what is read is one number to the models."""
+    step = {"id": "c", "type": "action.call", "config": {"actionId": "a", "version": 1}}
+    text = json.dumps({"id": "a", "name": "A", "steps": [step]})
+    written = text.replace('"version": 1', '"version": 1.0')
+    assert text != written
+    for name in ("a.json", "a.yaml"):
+        document = read(written.encode(), name=name).document
+        assert document_hash(document) == document_hash(json.loads(text))
+        assert parse_definition(document) == parse_definition(json.loads(text))

@@ -21,7 +21,9 @@ VALUES = st.recursive(
 VARIABLES = st.dictionaries(NAMES, VALUES, max_size=4)
 
 
-@pytest.mark.parametrize("path", ["vars.a", "vars._a", "vars.a-b.c_d.E9", f"vars.{'x' * 128}"])
+@pytest.mark.parametrize(
+    "path", ["vars.a", "vars._a", "vars.a-b.c_d.E9", f"vars.{'x' * 128}", "vars" + ".a" * 32]
+)
 def test_a_path_of_names_may_be_written_to(path: str) -> None:
     """`vars` and at least one name."""
     assert fault_of(path) is None
@@ -44,6 +46,10 @@ def test_a_path_of_names_may_be_written_to(path: str) -> None:
         ("vars.a[0]", "`a[0]` is not a name"),
         ("vars.ä", "`ä` is not a name"),
         (f"vars.{'x' * 129}", "is not a name"),
+        ("vars" + ".a" * 33, "more than 32 names"),
+        ("vars.0", "`0` is not a name"),
+        ("vars. ", "` ` is not a name"),
+        ("vars.a.__proto__.b", "`__proto__` is reserved"),
         ("vars.__proto__", "`__proto__` is reserved"),
         ("vars.a.constructor.b", "`constructor` is reserved"),
         ("vars.prototype", "`prototype` is reserved"),

@@ -119,11 +119,14 @@ def test_a_number_that_would_change_is_refused(text: str, path: str | None) -> N
     assert len(str(error)) < 300
 
 
-def test_numbers_keep_their_kind() -> None:
-    """Whole numbers are integers; a point or an exponent makes a double, however large."""
-    values = loads("[9007199254740991, -9007199254740991, 1.0, 1e20, 9007199254740993.0, -0.5]")
-    assert values == [2**53 - 1, -(2**53) + 1, 1.0, 1e20, 9007199254740992.0, -0.5]
-    assert [type(value) for value in values] == [int, int, float, float, float, float]
+def test_equal_numbers_are_read_alike() -> None:
+    """A whole number is an integer however it is written, as far as every reader keeps it."""
+    values = loads("[9007199254740991, -9007199254740991, 1e20, 9007199254740993.0, -0.5]")
+    assert values == [2**53 - 1, -(2**53) + 1, 1e20, 9007199254740992.0, -0.5]
+    assert [type(each) for each in values] == [int, int, float, float, float]
+    assert json.dumps(loads("[1.0, -2.50e1, 10e-1, -0.0, 9007199254740991.0]")) == (
+        "[1, -25, 1, 0, 9007199254740991]"
+    )
 
 
 @pytest.mark.parametrize(

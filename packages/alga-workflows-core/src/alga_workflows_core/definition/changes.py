@@ -5,46 +5,30 @@ Values are equal when their canonical JSON is, so documents with the same identi
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
 from typing import cast
 
-from alga_workflows_core.definition.canonical import canonical
+from alga_workflows_core.definition.differences import (
+    Change,
+    ChangeKind,
+    Sides,
+    added,
+    changed,
+    moved,
+    presence,
+    removed,
+    whole,
+)
 from alga_workflows_core.definition.faults import quoted
+from alga_workflows_core.definition.matching import in_order
+from alga_workflows_core.definition.member_changes import member_changes
 from alga_workflows_core.definition.pointers import pointer
+from alga_workflows_core.definition.step_places import Placed, Trees, moved_steps, trees
+from alga_workflows_core.definition.tree import BLOCK_NAMES
 from alga_workflows_core.definition.wording import from_to, shown
-from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.json import JsonObject
 
-_BLOCKS = ("then", "else")
-_MAPS = {"inputMapping": "Input", "assign": "Assignment"}
-_NAMES = {
-    "actionId": "action",
-    "version": "version of the action",
-    "saveAs": "path that gets the output",
-}
-
-
-class ChangeKind(StrEnum):
-    """What happened to a step, or to a member of a step or of the document."""
-
-    ADDED = "added"
-    REMOVED = "removed"
-    CHANGED = "changed"
-    MOVED = "moved"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One difference in a sentence.
-
-    `path` is a JSON Pointer into the later document; for what was removed, into the former one.
-    """
-
-    path: str
-    kind: ChangeKind
-    message: str
+__all__ = ["Change", "ChangeKind", "changes"]
 
 
 def changes(before: JsonObject, after: JsonObject) -> list[Change]:
@@ -53,176 +37,99 @@ def changes(before: JsonObject, after: JsonObject) -> list[Change]:
     Both are documents that were published; `{}` stands for nothing yet. First the members of the
     document, then the steps as `after` has them, then those that were removed.
     """
-    return [*_document_changes(before, after), *_step_changes(before, after)]
+    hidden = {"steps"} if before and after else {"steps", "id"}
+    own = Sides("", "", _without(before, hidden), _without(after, hidden))
+    return [*member_changes("", own), *_step_changes(trees(before, after))]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Placed:
-    """A step and where it stands: `block` is the id of the step around it and the member's name."""
-
-    path: str
-    block: tuple[str, str] | None
-    former: str | None
-    members: JsonObject
-
-    @property
-    def title(self) -> str:
-        return f"Step '{self.members['id']}' ({self.members['type']})"
-
-    @property
-    def inside(self) -> str:
-        return "the definition" if self.block is None else f"'{self.block[1]}' of '{self.block[0]}'"
-
-    @property
-    def behind(self) -> str:
-        return "as the first step" if self.former is None else f"behind '{self.former}'"
+def _without(members: JsonObject, hidden: set[str]) -> JsonObject:
+    return {name: value for name, value in members.items() if name not in hidden}
 
 
-def _document_changes(before: JsonObject, after: JsonObject) -> Iterator[Change]:
-    for name in sorted((before.keys() | after.keys()) - {"id", "steps", "payloadSchema"}):
-        yield from _member_changes(f"The {name}", pointer(name), name, before, after)
-    name = "payloadSchema"
-    old, new = before.get(name), after.get(name)
-    if not isinstance(old, dict) or not isinstance(new, dict):
-        yield from _member_changes("The payloadSchema", pointer(name), name, before, after)
-        return
-    old, new = cast("JsonObject", old), cast("JsonObject", new)
-    for keyword in sorted(old.keys() | new.keys()):
-        path = pointer(name, keyword)
-        inner = (old.get(keyword), new.get(keyword))
-        if keyword == "properties" and all(isinstance(each, dict) for each in inner):
-            former, later = (cast("JsonObject", each) for each in inner)
-            for field in sorted(former.keys() | later.keys()):
-                what = f"The payload's field {quoted(field)}"
-                yield from _member_changes(what, path + pointer(field), field, former, later)
-        else:
-            what = f"The payloadSchema's {quoted(keyword)}"
-            yield from _member_changes(what, path, keyword, old, new)
-
-
-def _step_changes(before: JsonObject, after: JsonObject) -> Iterator[Change]:
-    old = {str(step.members["id"]): step for step in _walk(before.get("steps"), "/steps", None)}
-    new = {str(step.members["id"]): step for step in _walk(after.get("steps"), "/steps", None)}
-    moved = _moved(old, new)
-    for identity, step in new.items():
-        former = old.get(identity)
+def _step_changes(both: Trees) -> Iterator[Change]:
+    shifted = moved_steps(both)
+    for identity, step in both.new.items():
+        former = both.old.get(identity)
         if former is None:
-            message = f"{step.title} was added to {step.inside}, {step.behind}."
-            yield Change(path=step.path, kind=ChangeKind.ADDED, message=message)
+            yield added(step.path, f"{step.title} was added to {step.inside}, {step.behind}.")
             continue
-        if identity in moved:
+        if identity in shifted:
             way = (
                 f"inside {step.inside}"
                 if step.block == former.block
                 else f"from {former.inside} to {step.inside}"
             )
-            message = f"Step '{identity}' moved {way}, {step.behind}."
-            yield Change(path=step.path, kind=ChangeKind.MOVED, message=message)
-        yield from _inner_changes(identity, step.path, former.members, step.members)
-    for identity, step in old.items():
-        if identity not in new:
-            message = f"{step.title} was removed from {step.inside}."
-            yield Change(path=step.path, kind=ChangeKind.REMOVED, message=message)
+            yield moved(step.path, f"Step '{identity}' moved {way}, {step.behind}.")
+        yield from _inner_changes(identity, former, step, both)
+    for identity, step in both.old.items():
+        if identity not in both.new:
+            yield removed(step.path, f"{step.title} was removed from {step.inside}.")
 
 
-def _walk(steps: Json, parent: str, block: tuple[str, str] | None) -> Iterator[_Placed]:
-    former: str | None = None
-    for index, step in enumerate(cast("list[JsonObject]", steps or [])):
-        path = parent + pointer(index)
-        identity = str(step["id"])
-        yield _Placed(path=path, block=block, former=former, members=step)
-        former = identity
-        for name in _BLOCKS:
-            yield from _walk(step.get(name), path + pointer(name), (identity, name))
-
-
-def _moved(old: dict[str, _Placed], new: dict[str, _Placed]) -> set[str]:
-    """The steps that left their block, and as few as can be of those that changed their order."""
-    kept = [identity for identity in new if identity in old]
-    moved = {identity for identity in kept if old[identity].block != new[identity].block}
-    ranks = {identity: rank for rank, identity in enumerate(old)}
-    blocks: dict[tuple[str, str] | None, list[str]] = {}
-    for identity in kept:
-        if identity not in moved:
-            blocks.setdefault(new[identity].block, []).append(identity)
-    for order in blocks.values():
-        staying = _longest_rise([ranks[identity] for identity in order])
-        moved.update(name for index, name in enumerate(order) if index not in staying)
-    return moved
-
-
-def _longest_rise(numbers: Sequence[int]) -> set[int]:
-    """The indices of a longest increasing subsequence of `numbers`, which are all different."""
-    ends: list[int] = []
-    at: list[int] = []
-    before: list[int | None] = []
-    for index, number in enumerate(numbers):
-        length = bisect_left(ends, number)
-        before.append(at[length - 1] if length else None)
-        ends[length:] = [number, *ends[length + 1 :]]
-        at[length:] = [index, *at[length + 1 :]]
-    found: set[int] = set()
-    index = at[-1] if at else None
-    while index is not None:
-        found.add(index)
-        index = before[index]
-    return found
-
-
-def _inner_changes(identity: str, path: str, old: JsonObject, new: JsonObject) -> Iterator[Change]:
+def _inner_changes(identity: str, former: Placed, step: Placed, both: Trees) -> Iterator[Change]:
     """Changes of a step's own members; the steps inside it are told on their own."""
-    of = f"of '{identity}'"
-    hidden = {"id", "type", "config"}
-    hidden.update(name for name in _BLOCKS if old.get(name) or new.get(name))
-    yield from _member_changes(f"The type {of}", path + pointer("type"), "type", old, new)
-    for name in sorted((old.keys() | new.keys()) - hidden):
-        yield from _member_changes(f"The {name} {of}", path + pointer(name), name, old, new)
-    former, later = old.get("config"), new.get("config")
-    if isinstance(former, dict) and isinstance(later, dict):
-        former, later = cast("JsonObject", former), cast("JsonObject", later)
-        yield from _config_changes(of, path + pointer("config"), former, later)
+    of = f" of '{identity}'"
+    old, new = former.members, step.members
+    hidden = {"id", "type", "config", "cases", "branches"}
+    hidden.update(name for name in BLOCK_NAMES if old.get(name) or new.get(name))
+    sides = Sides(former.path, step.path, old, new)
+    yield from whole(f"The type{of}", sides.member("type"))
+    rest = Sides(former.path, step.path, _without(old, hidden), _without(new, hidden))
+    yield from member_changes(of, rest)
+    yield from _lane_changes(identity, "cases", sides, both)
+    yield from _lane_changes(identity, "branches", sides, both)
+    if isinstance(old.get("config"), dict) and isinstance(new.get("config"), dict):
+        yield from member_changes(of, sides.member("config"))
     else:
-        yield from _member_changes(f"The config {of}", path + pointer("config"), "config", old, new)
+        yield from presence(f"The config{of}", "config", sides)
 
 
-def _config_changes(of: str, parent: str, old: JsonObject, new: JsonObject) -> Iterator[Change]:
-    for name in sorted(old.keys() | new.keys()):
-        path = parent + pointer(name)
-        noun = _MAPS.get(name)
-        former, later = old.get(name, {}), new.get(name, {})
-        if noun is None or not isinstance(former, dict) or not isinstance(later, dict):
-            what = f"The {_NAMES.get(name, name)} {of}"
-            yield from _member_changes(what, path, name, old, new)
-            continue
-        former, later = cast("JsonObject", former), cast("JsonObject", later)
-        if not former and not later:
-            yield from _member_changes(f"The {name} {of}", path, name, old, new)
-        for field in sorted(former.keys() | later.keys()):
-            what = f"{noun} {quoted(field)} {of}"
-            yield from _member_changes(what, path + pointer(field), field, former, later)
-        if name == "assign":
-            yield from _order_changes(of, path, former, later)
+def _lane_changes(identity: str, name: str, sides: Sides, both: Trees) -> Iterator[Change]:
+    """Cases and branches that came, went, or differ in what they have besides their steps."""
+    old, new = cast("JsonObject", sides.old), cast("JsonObject", sides.new)
+    former = cast("list[JsonObject]", old.get(name, []))
+    later = cast("list[JsonObject]", new.get(name, []))
+    found = both.lanes.get((identity, name), {})
+    for index, entry in enumerate(later):
+        title, what = _lane(name, index, entry)
+        if index in found:
+            lane = sides.member(name).member(index, of_old=found[index])
+            yield from _own_changes(name, identity, title, lane)
+        else:
+            where = sides.path + pointer(name, index)
+            yield added(where, f"{title} was added to '{identity}'{what}.")
+    kept = set(found.values())
+    for index, entry in enumerate(former):
+        if index not in kept:
+            title, what = _lane(name, index, entry)
+            where = sides.was + pointer(name, index)
+            yield removed(where, f"{title} was removed from '{identity}'{what}.")
+    if not in_order(dict(found)):
+        yield moved(sides.path + pointer(name), f"{_order(identity, name, later, found)}.")
 
 
-def _order_changes(of: str, path: str, old: JsonObject, new: JsonObject) -> Iterator[Change]:
-    """Assignments are carried out in the order in which they are written."""
-    former = [name for name in old if name in new]
-    later = [name for name in new if name in old]
-    if former != later:
-        message = f"The order of the assignments {of} changed; it is now {shown(list(new))}."
-        yield Change(path=path, kind=ChangeKind.MOVED, message=message)
+def _order(identity: str, name: str, later: list[JsonObject], found: Mapping[int, int]) -> str:
+    if name == "branches":
+        names = shown([entry["id"] for entry in later])
+        return f"The order of the branches of '{identity}' changed; it is now {names}"
+    numbers = ", ".join(str(index + 1) for index in found.values())
+    return f"The order of the cases of '{identity}' changed; by former numbers it is now {numbers}"
 
 
-def _member_changes(
-    what: str, path: str, name: str, old: JsonObject, new: JsonObject
-) -> Iterator[Change]:
-    if name not in new:
-        if name in old:
-            message = f"{what} was removed; it was {shown(old[name])}."
-            yield Change(path=path, kind=ChangeKind.REMOVED, message=message)
-    elif name not in old:
-        message = f"{what} was added: {shown(new[name])}."
-        yield Change(path=path, kind=ChangeKind.ADDED, message=message)
-    elif canonical(old[name]) != canonical(new[name]):
-        message = f"{what} changed {from_to(old[name], new[name])}."
-        yield Change(path=path, kind=ChangeKind.CHANGED, message=message)
+def _lane(name: str, index: int, entry: JsonObject) -> tuple[str, str]:
+    if name == "cases":
+        return f"Case {index + 1}", f": {shown(entry.get('when'))}"
+    return f"Branch {quoted(str(entry.get('id')))}", ""
+
+
+def _own_changes(name: str, identity: str, title: str, lane: Sides) -> Iterator[Change]:
+    of = f" of {title[0].lower()}{title[1:]} of '{identity}'"
+    old, new = (
+        _without(cast("JsonObject", each), {"steps", "id"}) for each in (lane.old, lane.new)
+    )
+    if name == "branches":
+        former, later = (cast("JsonObject", each).get("id") for each in (lane.old, lane.new))
+        if former != later:
+            text = f"A branch of '{identity}' was renamed {from_to(former, later)}."
+            yield changed(lane.path + pointer("id"), text)
+    yield from member_changes(of, Sides(lane.was, lane.path, old, new))

@@ -1,9 +1,9 @@
 """What makes two documents the same version.
 
 The hash is the sha256 of the canonical JSON (RFC 8785), which sorts the members of objects. The
-members of a step's `config.assign` are carried out in the order in which they are written, so that
-order is part of the identity: where it differs from the sorted one, a list of these orders is
-hashed too.
+members of an `assign` are carried out in the order in which they are written, in whatever type of
+step, so that order is part of the identity: where it differs from the sorted one, a list of these
+orders is hashed too.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import cast
 
 from alga_workflows_core.definition.canonical import canonical
 from alga_workflows_core.definition.pointers import pointer
+from alga_workflows_core.definition.tree import raw_blocks
 from alga_workflows_core.types.json import Json, JsonObject
 
-_BRANCHES = ("then", "else")
+_ASSIGNING = frozenset({"transform.assign", "event.wait", "human.task"})
+_ALTERNATIVES = ("any", "all")
 
 
 def document_hash(document: JsonObject) -> str:
@@ -34,11 +36,36 @@ def document_text(document: JsonObject) -> str:
     return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _orders(steps: Json, parent: str) -> Iterator[Json]:
-    """[JSON Pointer, names in order] of every step's `assign` that is not written sorted.
+def assignments(step: JsonObject) -> Iterator[tuple[tuple[str | int, ...], JsonObject]]:
+    """Every `assign` of a step, with the members and indices that lead there.
 
-    Drafts have an identity too, so these need not be steps at all.
+    Drafts have an identity too, so the step need not be one at all.
     """
+    kind, config = step.get("type"), step.get("config")
+    if not isinstance(kind, str) or kind not in _ASSIGNING or not isinstance(config, dict):
+        return
+    members = cast("JsonObject", config)
+    yield from _assigned(members, "config")
+    if kind != "event.wait":
+        return
+    for name in _ALTERNATIVES:
+        listed = members.get(name)
+        if isinstance(listed, list):
+            for index, each in enumerate(cast("list[Json]", listed)):
+                if isinstance(each, dict):
+                    yield from _assigned(cast("JsonObject", each), "config", name, index)
+
+
+def _assigned(
+    holder: JsonObject, *place: str | int
+) -> Iterator[tuple[tuple[str | int, ...], JsonObject]]:
+    assign = holder.get("assign")
+    if isinstance(assign, dict):
+        yield (*place, "assign"), cast("JsonObject", assign)
+
+
+def _orders(steps: Json, parent: str) -> Iterator[Json]:
+    """[JSON Pointer, names in order] of every `assign` that is not written sorted."""
     if not isinstance(steps, list):
         return
     for index, step in enumerate(cast("list[Json]", steps)):
@@ -46,12 +73,15 @@ def _orders(steps: Json, parent: str) -> Iterator[Json]:
             continue
         here = parent + pointer(index)
         members = cast("JsonObject", step)
-        config = members.get("config")
-        if members.get("type") == "transform.assign" and isinstance(config, dict):
-            assigned = cast("JsonObject", config).get("assign")
-            if isinstance(assigned, dict):
-                names = list(cast("JsonObject", assigned))
-                if names != sorted(names):
-                    yield [here + pointer("config", "assign"), names]
-        for branch in _BRANCHES:
-            yield from _orders(members.get(branch), here + pointer(branch))
+        for place, assign in assignments(members):
+            names = list(assign)
+            if names != sorted(names):
+                yield [here + pointer(*place), cast("Json", names)]
+        for place, inner in sorted(raw_blocks(members), key=_rank):
+            yield from _orders(inner, here + pointer(*place))
+
+
+def _rank(block: tuple[tuple[str | int, ...], list[Json]]) -> tuple[bool, str, int]:
+    """`then` first, the others by name: an order that is none of the document's."""
+    name, *rest = block[0]
+    return name != "then", str(name), int(rest[0]) if rest else 0

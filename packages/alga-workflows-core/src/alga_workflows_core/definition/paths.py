@@ -9,6 +9,8 @@ from alga_workflows_core.types.json import Json, JsonObject
 
 _SEGMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
 _REFUSED = frozenset({"__proto__", "prototype", "constructor"})
+MAX_NAMES = 32
+"""Names that a path may have behind `vars`; an assignment may have to make as many objects."""
 
 
 def fault_of(path: str) -> str | None:
@@ -16,6 +18,8 @@ def fault_of(path: str) -> str | None:
     root, *segments = path.split(".")
     if root != "vars" or not segments:
         return "it has to begin with `vars.` and name a variable"
+    if len(segments) > MAX_NAMES:
+        return f"it has more than {MAX_NAMES} names"
     for segment in segments:
         if segment == "":
             return "it has an empty segment"

@@ -3,6 +3,8 @@
 Refused: other encodings than UTF-8 and a byte order mark, duplicate keys, NaN and Infinity, numbers
 too large for a double, whole numbers beyond 2^53 - 1 (unless written with a point or an exponent:
 then they are read as the double that they are), half surrogate pairs, nesting beyond 100.
+
+`1.0` and `1` are one number, as in the canonical form, and both are read as the integer.
 """
 
 from __future__ import annotations
@@ -71,11 +73,17 @@ def _integer(digits: str) -> int:
     return number
 
 
-def _double(digits: str) -> float:
+def _double(digits: str) -> int | float:
     number = float(digits)
     if not math.isfinite(number):
         raise _RefusedError
-    return number
+    return whole(number)
+
+
+def whole(number: float) -> int | float:
+    """The integer that `number` is, if it is one that every reader keeps exactly, else itself."""
+    is_whole = number.is_integer() and abs(number) <= MAX_SAFE_INTEGER
+    return int(number) if is_whole else number
 
 
 def _constant(_name: str) -> NoReturn:

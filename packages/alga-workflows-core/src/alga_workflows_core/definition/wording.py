@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import cast
 
+from alga_workflows_core.calendars.durations import parse_duration
 from alga_workflows_core.types.json import Json, JsonObject
 
 _SHOWN = 80
@@ -23,6 +25,33 @@ def from_to(old: Json, new: Json) -> str:
     if max(len(former), len(later)) > _SHOWN:
         start = max(0, _first_difference(former, later) - _KEPT)
     return f"from {_cut(former, start)} to {_cut(later, start)}"
+
+
+def direction(old: Json, new: Json) -> int:
+    """1 where `new` is more than `old` (numbers) or longer (durations), -1 where it is less.
+
+    0 where that cannot be told: a month may be longer than 30 days, or not.
+    """
+    if isinstance(old, str) and isinstance(new, str):
+        try:
+            former, later = parse_duration(old), parse_duration(new)
+        except ValueError:
+            return 0
+        rest = timedelta(days=later.days - former.days) + later.exact - former.exact
+        return _sign(later.months - former.months, rest / timedelta(seconds=1))
+    if _is_number(old) and _is_number(new):
+        return _sign(cast("float", new) - cast("float", old))
+    return 0
+
+
+def _sign(*differences: float) -> int:
+    if all(each >= 0 for each in differences) and any(differences):
+        return 1
+    return -1 if all(each <= 0 for each in differences) and any(differences) else 0
+
+
+def _is_number(value: Json) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _first_difference(former: str, later: str) -> int:

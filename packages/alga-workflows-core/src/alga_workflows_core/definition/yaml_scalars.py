@@ -6,7 +6,7 @@ import math
 import re
 from types import MappingProxyType
 
-from alga_workflows_core.definition.strict_json import MAX_SAFE_INTEGER
+from alga_workflows_core.definition.strict_json import MAX_SAFE_INTEGER, whole
 
 TAG_PREFIX = "tag:yaml.org,2002:"
 """What `!!` stands for."""
@@ -37,7 +37,15 @@ class TagRefusedError(ValueError):
 
 
 def resolve(text: str) -> bool | int | float | str | None:
-    """What the plain scalar `text` is. NumberRefusedError if that is no number of strict JSON."""
+    """What the plain scalar `text` is. NumberRefusedError if that is no number of strict JSON.
+
+    As in strict JSON `1.0` is the integer 1.
+    """
+    value = _resolved(text)
+    return whole(value) if isinstance(value, float) else value
+
+
+def _resolved(text: str) -> bool | int | float | str | None:
     if text in _WORDS:
         return _WORDS[text]
     if text[0] not in _NUMBER_BEGINS:
@@ -58,19 +66,18 @@ def resolve_tagged(tag: str, text: str) -> bool | int | float | str | None:
     """What `text`, in quotes or not, is under `tag`; NumberRefusedError as `resolve`.
 
     TagRefusedError for every tag but `!!str`, `!!int`, `!!float`, `!!bool` and `!!null`, and for
-    these where `text` is not what they say; `!!float 1` is 1.0.
+    these where `text` is not what they say, as in `!!int 1.0`.
     """
     if not tag.startswith(TAG_PREFIX):
         raise TagRefusedError
     name = tag.removeprefix(TAG_PREFIX)
     if name == "str":
         return text
-    value = resolve(text)
-    if name == "float" and type(value) is int:
-        return float(value)
-    if name != ("null" if value is None else type(value).__name__):
+    value = _resolved(text)
+    is_number = name == "float" and type(value) in (int, float)
+    if not is_number and name != ("null" if value is None else type(value).__name__):
         raise TagRefusedError
-    return value
+    return whole(value) if isinstance(value, float) else value
 
 
 def _integer(digits: str, base: int) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -13,12 +14,18 @@ from alga_workflows_core.types.json import Json, JsonObject
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionCall:
-    """One action to perform. `step` is the path with loop indices: the call's identity."""
+    """One action to perform. `step` is the path with loop indices: the call's identity.
+
+    `secrets` says which secrets belong into the input: JSON Pointer to name. Each pointer leads to
+    a null, where whoever performs the action puts the secret, at the last moment. Nothing in
+    `input` itself refers to a secret, whatever it looks like: it is data.
+    """
 
     step: str
     action_id: str
     version: int
     input: JsonObject
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class StepError(Exception):

@@ -2,66 +2,102 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import InitVar, dataclass, field, replace
 from typing import cast
 
-from alga_workflows_core.definition import paths
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.expressions import engine
+from alga_workflows_core.interpreter import resolution
 from alga_workflows_core.interpreter.effects import StepError
+from alga_workflows_core.interpreter.resolution import ResolvedInput
 from alga_workflows_core.interpreter.sizes import MAX_CARRIED_BYTES, check_size, encoded_size
+from alga_workflows_core.interpreter.variables import Variables
 from alga_workflows_core.types.json import Json, JsonObject
 
 
-@dataclass(slots=True, kw_only=True)
-class Scope:
-    """One context everywhere: `payload` (read-only), `vars`, `meta`, `system`.
+@dataclass(slots=True)
+class _Place:
+    """Where all views of one scope find its variables."""
 
-    `vars` is replaced as a whole by assignments and never changed in place, so that values handed
-    out earlier stay what they were.
+    variables: Variables
+    payload_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scope:
+    """One context everywhere: `payload` (read-only), `vars`, `meta`, `system`, and `names`.
+
+    `names` are those of enclosing loops, in a catch `error`, in a mapping `event`: derived while
+    walking down, never stored. None of them hides the four. `initial` is what `vars` starts with;
+    what it has become is `variables`. Nobody changes a value that a scope was given or hands out,
+    so values handed out earlier stay what they were.
     """
 
     payload: Json
     system: JsonObject
     sources: engine.Sources
-    vars: JsonObject = field(default_factory=dict[str, Json])
     meta: JsonObject = field(default_factory=dict[str, Json])
-    _payload_size: int = field(init=False)
-    _sizes: dict[str, int] = field(init=False)
+    names: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    initial: InitVar[Variables | None] = None
+    _place: _Place | None = None
 
-    def __post_init__(self) -> None:
-        self._payload_size = encoded_size(self.payload)
-        self._sizes = {name: encoded_size(value) for name, value in self.vars.items()}
+    def __post_init__(self, initial: Variables | None) -> None:
+        if self._place is None:
+            place = _Place(initial or Variables(), encoded_size(self.payload))
+            object.__setattr__(self, "_place", place)
+
+    @property
+    def variables(self) -> Variables:
+        """The variables as they are now."""
+        return self._held.variables
+
+    @property
+    def vars(self) -> JsonObject:
+        """What expressions see as `vars`."""
+        return self.variables.values
+
+    def with_names(self, names: Mapping[str, Json]) -> Scope:
+        """This scope with `names` besides; they hide those of the same name that it has already.
+
+        The variables are the same ones: what is assigned through either is seen through both.
+        """
+        return replace(self, names={**self.names, **names})
+
+    def branch(self) -> Scope:
+        """A scope with a copy of the variables, whose writes are its own until it is joined."""
+        place = _Place(self.variables.branch(), self._held.payload_size)
+        return replace(self, _place=place)
+
+    def join(self, branches: Sequence[Scope], step: str) -> None:
+        """Carry out what was written in `branches`, in their order, never that of completion.
+
+        A branch that is left out leaves no trace. StepError `SIZE_LIMIT` if the run would carry
+        too much; nothing is written then.
+        """
+        self._set(self.variables.join([branch.variables for branch in branches]), step)
 
     def assign(self, path: str, value: Json, step: str) -> None:
         """Set the variable at `path`. StepError `SIZE_LIMIT` if the run would carry too much."""
-        changed = paths.assign(self.vars, path, value)
-        name = path.split(".")[1]
-        sizes = {**self._sizes, name: encoded_size(changed[name])}
-        check_size(
-            self._payload_size + sum(sizes.values()),
-            limit=MAX_CARRIED_BYTES,
-            what="The payload and the variables together",
-            step=step,
-        )
-        self.vars, self._sizes = changed, sizes
+        self._set(self.variables.assign(path, value), step)
 
     def resolve(self, value: Json, step: str) -> Json:
-        """`value` with every `$expr` replaced by its result. StepError names `step`."""
-        if isinstance(value, dict):
-            members = cast("JsonObject", value)
-            if members.keys() == {"$expr"}:
-                return self._evaluate(members["$expr"], step)
-            return {name: self.resolve(member, step) for name, member in members.items()}
-        if isinstance(value, list):
-            return [self.resolve(item, step) for item in cast("list[Json]", value)]
-        return value
+        """`value` with every `$expr` replaced by its result. StepError names `step`.
+
+        What holds no expression is answered as it is, not copied. A reference to a secret is
+        refused.
+        """
+        return resolution.resolve(value, lambda text: self._evaluate(text, step), step)
+
+    def resolve_input(self, mapping: Json, step: str) -> ResolvedInput:
+        """The input of an action, all new, with the secrets it names beside it, not in it."""
+        return resolution.resolve_input(mapping, lambda text: self._evaluate(text, step), step)
 
     def condition(self, value: Json, step: str) -> bool:
         """`value` as true or false; undefined is false, anything else is an error."""
-        if isinstance(value, dict) and cast("JsonObject", value).keys() == {"$expr"}:
+        text = resolution.expression_in(value, step)
+        if text is not None:
             try:
-                text = cast("str", value["$expr"])
                 return engine.evaluate_condition(text, self._context(), self.sources)
             except engine.ExpressionError as error:
                 raise _as_step_error(error, step) from error
@@ -76,6 +112,19 @@ class Scope:
             )
         )
 
+    @property
+    def _held(self) -> _Place:
+        return cast("_Place", self._place)
+
+    def _set(self, variables: Variables, step: str) -> None:
+        check_size(
+            self._held.payload_size + variables.size,
+            limit=MAX_CARRIED_BYTES,
+            what="The payload and the variables together",
+            step=step,
+        )
+        self._held.variables = variables
+
     def _evaluate(self, text: str, step: str) -> Json:
         try:
             return engine.evaluate(text, self._context(), self.sources)
@@ -84,6 +133,7 @@ class Scope:
 
     def _context(self) -> JsonObject:
         return {
+            **self.names,
             "payload": self.payload,
             "vars": self.vars,
             "meta": self.meta,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from alga_workflows_core.definition.steps import Step
+from alga_workflows_core.definition.steps.union import Step
 from alga_workflows_core.interpreter.effects import Effects
 from alga_workflows_core.interpreter.outcome import Outcome
 from alga_workflows_core.interpreter.scope import Scope

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from alga_workflows_core.definition.document import Definition
-from alga_workflows_core.definition.steps import Step
+from alga_workflows_core.definition.steps.union import Step
 from alga_workflows_core.errors import ErrorInfo
 from alga_workflows_core.expressions.engine import Sources
 from alga_workflows_core.interpreter.effects import Effects, StepError

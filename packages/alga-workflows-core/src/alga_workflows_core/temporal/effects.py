@@ -70,6 +70,7 @@ class TemporalEffects:
         self._facts.append(fact)
 
     async def perform(self, call: ActionCall) -> Json:
+        _refuse_secrets(call)
         pinned = self._actions.get((call.action_id, call.version))
         if pinned is None:
             raise StepError(
@@ -159,6 +160,19 @@ class TemporalEffects:
         details = _application_error(error)
         if details is None or not _flushed(details):
             self._facts[:0] = facts
+
+
+def _refuse_secrets(call: ActionCall) -> None:
+    if call.secrets:
+        raise StepError(
+            ErrorInfo(
+                code="SECRET_UNAVAILABLE",
+                category=Category.VALIDATION,
+                message="The input of the action names secrets; this release cannot open secrets.",
+                details={"inputs": sorted(call.secrets)},
+                step=call.step,
+            )
+        )
 
 
 def _retry_policy(spec: RetrySpec) -> RetryPolicy:

@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 from alga_workflows_core.definition.document import ENGINE, Definition
 from alga_workflows_core.definition.identity import document_text
 from alga_workflows_core.errors import ErrorInfo
+from alga_workflows_core.interpreter.system import System
 from alga_workflows_core.interpreter.walk import Interpreter
 from alga_workflows_core.temporal.effects import TemporalEffects
 from alga_workflows_core.temporal.names import RUN_WORKFLOW
@@ -59,14 +60,16 @@ def _parse(document: str) -> Definition:
 
 def _system(start: RunInput) -> JsonObject:
     """What expressions see as `system`."""
-    return {
-        "tenant": start.tenant_id,
-        "runId": str(start.run_id),
-        "workflowId": start.workflow_id,
-        "workflowVersion": start.workflow_version,
-        "triggerType": start.trigger_type,
-        "startedAt": workflow.info().workflow_start_time.isoformat(),
-    }
+    return dict(
+        System(
+            tenant=start.tenant_id,
+            runId=str(start.run_id),
+            workflowId=start.workflow_id,
+            workflowVersion=start.workflow_version,
+            triggerType=start.trigger_type,
+            startedAt=workflow.info().workflow_start_time.isoformat(),
+        )
+    )
 
 
 def _failure(error: ErrorInfo) -> ApplicationError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from alga_workflows_core.definition.steps import ActionStep
+from alga_workflows_core.definition.steps.action_call import ActionStep
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.interpreter.effects import ActionCall, StepError
 from alga_workflows_core.interpreter.outcome import Outcome
@@ -15,8 +15,8 @@ from alga_workflows_core.types.json import JsonObject
 async def run(step: ActionStep, visit: Visit) -> Outcome:
     """Perform the action; StepError if its input is no object or it fails for good."""
     config, scope = step.config, visit.scope
-    resolved = scope.resolve(config.input_mapping, visit.path)
-    if not isinstance(resolved, dict):
+    resolved = scope.resolve_input(config.input_mapping, visit.path)
+    if not isinstance(resolved.value, dict):
         raise StepError(
             ErrorInfo(
                 code="ACTION_INPUT_INVALID",
@@ -30,7 +30,8 @@ async def run(step: ActionStep, visit: Visit) -> Outcome:
             step=visit.path,
             action_id=config.action_id,
             version=config.version,
-            input=cast("JsonObject", resolved),
+            input=cast("JsonObject", resolved.value),
+            secrets=resolved.secrets,
         )
     )
     if config.save_as is not None:

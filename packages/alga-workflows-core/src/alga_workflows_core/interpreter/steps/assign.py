@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alga_workflows_core.definition.steps import AssignStep
+from alga_workflows_core.definition.steps.assign import AssignStep
 from alga_workflows_core.interpreter.outcome import Outcome
 from alga_workflows_core.interpreter.visit import Visit
 

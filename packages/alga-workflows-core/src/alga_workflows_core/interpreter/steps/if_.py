@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alga_workflows_core.definition.steps import IfStep
+from alga_workflows_core.definition.steps.if_ import IfStep
 from alga_workflows_core.interpreter.outcome import Outcome
 from alga_workflows_core.interpreter.visit import Visit
 
@@ -14,5 +14,5 @@ async def run(step: IfStep, visit: Visit) -> Outcome:
         chosen = visit.scope.condition(step.condition, visit.path)
         node["b"] = "then" if chosen else "else"
     visit.output = {"branch": node["b"]}
-    steps = step.then if node["b"] == "then" else step.otherwise
+    steps = step.then if node["b"] == "then" else step.otherwise or ()
     return await visit.walk(steps, visit.path, node.setdefault("s", {}))

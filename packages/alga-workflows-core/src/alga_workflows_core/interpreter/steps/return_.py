@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alga_workflows_core.definition.steps import ReturnStep
+from alga_workflows_core.definition.steps.return_ import ReturnStep
 from alga_workflows_core.interpreter.outcome import Outcome, Returned
 from alga_workflows_core.interpreter.sizes import MAX_RESULT_BYTES, check_size, encoded_size
 from alga_workflows_core.interpreter.visit import Visit
