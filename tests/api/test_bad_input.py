@@ -201,7 +201,7 @@ CASES = [
             status=422,
             code="PARAMETER_INVALID",
             path="definition_id",
-            detail="has to match the pattern",
+            detail="has to be 1 to 128 lower-case letters",
         )
         for identity in ("Bad", "a%20b", "greeting%0A", "a%00", "%C3%A4", "-a", "x" * 129, "%FF")
     ),

@@ -95,7 +95,7 @@ async def test_a_draft_with_mistakes_is_kept_and_told(service: Service) -> None:
     document: dict[str, Any] = {"id": "unready", "steps": [], "extra": {"a/b": 1}}
     draft = await saved(service.api, document)
     assert [(finding["code"], finding["path"]) for finding in draft["findings"]] == [
-        ("FIELD_INVALID", "/steps"),
+        ("BLOCK_EMPTY", "/steps"),
         ("FIELD_UNKNOWN", "/extra"),
         ("FIELD_MISSING", "/name"),
     ]
@@ -138,6 +138,19 @@ async def test_only_published_content_reaches_the_version(service: Service) -> N
     check_problem(refused, 422, "DEFINITION_INVALID")
     assert await versions(service, "kept") == [1]
     assert (await ran(service.api, "kept"))["result"] == 1
+
+
+async def test_what_the_release_does_not_run_is_not_published(service: Service) -> None:
+    """The grammar has it, so it can be a draft, and it is told what is missing."""
+    body = {"id": "count", "type": "transform.assign", "config": {"assign": {"vars.n": 1}}}
+    poll = {"id": "poll", "type": "control.while", "condition": {"$expr": "$not($exists(vars.n))"}}
+    document = returning("polling", 1)
+    document["steps"].insert(0, {**poll, "maxIterations": 9, "body": [body]})
+    await saved(service.api, document)
+    refused = await service.api.post("/definitions/polling/publish")
+    (found,) = check_problem(refused, 422, "DEFINITION_INVALID")["findings"]
+    assert (found["code"], found["path"]) == ("ENGINE_UNSUPPORTED", "/steps/0/type")
+    assert found["message"] == "This release does not run `control.while` yet."
 
 
 async def test_warnings_do_not_hinder_publishing(service: Service) -> None:

@@ -12,6 +12,7 @@ import pytest
 from pydantic_core import PydanticUndefined
 
 from alga_workflows_core.infra.settings import Settings
+from alga_workflows_core.validation.findings import Code
 from tests.architecture.workspace import DISTRIBUTIONS, ROOT, import_name, source_modules
 
 PAGE = ROOT / "docs" / "reference" / "settings.md"
@@ -19,8 +20,8 @@ ROW = re.compile(r"^\| `(?P<name>[A-Z_]+)` \| (`(?P<default>[^`]*)`)? ?\| (?P<me
 
 # Variables have these prefixes, codes of errors have not.
 VARIABLE = re.compile(r"(WORKFLOW|DATABASE|TEMPORAL|LOG|XDG|NO|SSL)_[A-Z_]+|PORT")
-# They look like variables, and are codes of errors.
-CODES = {"DATABASE_PRIVILEGES", "DATABASE_TOO_OLD", "NO_DRAFT"}
+# They look like variables, and are codes of errors and findings.
+CODES = {"DATABASE_PRIVILEGES", "DATABASE_TOO_OLD", "NO_DRAFT", *Code}
 
 
 def written(default: Any) -> str | None:

@@ -18,6 +18,7 @@ from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.infra.settings import LogSettings
 from alga_workflows_core.infra.supervisor import Backoff
 from alga_workflows_core.types.states import RunStatus
+from alga_workflows_core.validation.shapes import Shape
 from tests.architecture.workspace import DISTRIBUTIONS, SourceModule, import_name, source_modules
 
 MODULE_LINES = 350
@@ -65,7 +66,8 @@ def undescribed(module: SourceModule) -> Iterator[str]:
 
 def is_value(value: object) -> bool:
     """Whether an instance of one of our classes can be shared without harm."""
-    if isinstance(value, (enum.Enum, type)):
+    if isinstance(value, (enum.Enum, type, Shape)):
+        # A shape remembers what it worked out of its schema, and nothing else.
         return True
     parameters = getattr(value, "__dataclass_params__", None)
     return parameters is not None and bool(parameters.frozen)

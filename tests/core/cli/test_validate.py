@@ -31,8 +31,8 @@ WRONG = """\
 }
 """
 UNREACHABLE = (
-    ":5:5: warning STEP_UNREACHABLE Step 'late' is never reached: the run has ended before it."
-    " (Remove it, or move it in front of the control.return.)"
+    ":5:5: warning STEP_UNREACHABLE Step 'late' is never reached: 'end' ends the run before it."
+    " (Remove it, or move it in front of 'end'.)"
 )
 DUPLICATE = (
     ":6:6: error STEP_ID_DUPLICATE The id 'end' is used at /steps/0 already."

@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import json
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from hypothesis import strategies as st
 
 from alga_workflows_core.actions.builtin.catalogue import builtin_actions
 from alga_workflows_core.actions.registry import Registry
-from alga_workflows_core.validation.validate import ActionCatalogue
+from alga_workflows_core.validation.catalogue import Catalogue
 
 SAMPLE: dict[str, Any] = json.loads(
     files("workflow_worker.samples").joinpath("ticket-triage.json").read_bytes()
@@ -98,9 +98,9 @@ SMALLEST: dict[str, Any] = {
 CORRECT: dict[str, dict[str, Any]] = {"sample": SAMPLE, "leave": LEAVE, "smallest": SMALLEST}
 
 
-def catalogue() -> ActionCatalogue:
-    """The contracts of the actions that come with the engine."""
-    return Registry(builtin_actions(httpx.AsyncClient())).specs()
+def catalogue() -> Catalogue:
+    """The contracts of the actions that come with the engine; nothing else is known."""
+    return Catalogue(actions=Registry(builtin_actions(httpx.AsyncClient())).specs())
 
 
 def at(document: Any, where: str) -> Any:
@@ -112,13 +112,19 @@ def at(document: Any, where: str) -> Any:
 
 
 def edited(document: dict[str, Any], *edits: tuple[str, Any]) -> dict[str, Any]:
-    """A copy of `document` in which each pointer of `edits` has its value; `...` removes it."""
+    """A copy of `document` in which each pointer of `edits` has its value; `...` removes it.
+
+    In a list, `-` stands for a new last entry and `+2` for a new one in front of that with index 2.
+    """
     made = copy.deepcopy(document)
     for where, value in edits:
         *_, last = parts(where)
         holder = at(made, where.rpartition("/")[0])
         if value is ...:
             del holder[key_of(holder, last)]
+        elif isinstance(holder, list) and last[0] in "-+":
+            entries = cast("list[Any]", holder)
+            entries.insert(len(entries) if last == "-" else int(last), value)
         else:
             holder[key_of(holder, last)] = value
     return made

@@ -9,19 +9,39 @@ from typing import Any, cast
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from alga_workflows_core.definition.steps.union import STEP_MODELS
+from alga_workflows_core.definition.tree import BLOCK_NAMES
 from alga_workflows_core.validation.findings import Code
 from alga_workflows_core.validation.validate import UNSTORABLE, validate
-from tests.core.validation.documents import LEAVE, SAMPLE, at, catalogue, json_values
+from tests.core.validation.documents import LEAVE, SAMPLE, at, json_values
+from tests.core.validation.test_table import DEFINITIONS
+from tests.core.validation.world import CATALOGUE
 
-CATALOGUE = catalogue()
-MISSING = {Code.FIELD_MISSING, Code.ACTION_INPUT_MISSING}
+MISSING = {
+    *(Code.FIELD_MISSING, Code.ACTION_INPUT_MISSING),
+    *(Code.TRIGGER_INPUT_MISSING, Code.WORKFLOW_INPUT_MISSING),
+}
+"""What they blame is not there."""
+
+GOOD = [SAMPLE, LEAVE, *DEFINITIONS.values()]
 
 WORDS = st.sampled_from(
     [
-        *("id", "name", "steps", "type", "config", "assign", "condition", "then", "else", "value"),
-        *("payloadSchema", "$expr", "$secret", "inputMapping", "actionId", "version", "saveAs"),
-        *("control.if", "control.return", "action.call", "transform.assign", "text.slug"),
-        *("vars.a", "payload.x", "a/b", "~", "[key]", "", "\x00", "\ud800"),
+        *STEP_MODELS,
+        *sorted(BLOCK_NAMES),
+        *("id", "name", "type", "config", "assign", "condition", "value", "retry", "onError"),
+        *("payloadSchema", "payloadSchemaRef", "resultSchema", "trigger", "concurrency", "zone"),
+        *("inputMapping", "actionId", "version", "saveAs", "workflowId", "compensate", "timeout"),
+        *("items", "itemVar", "output", "cases", "when", "branches", "join", "maxIterations"),
+        *("catchOn", "captureErrorAs", "eventName", "correlationKey", "filters", "path", "op"),
+        *("any", "all", "onTimeout", "form", "assignees", "dueIn", "escalateTo", "quorum"),
+        *("mode", "duration", "until", "calendar", "policy", "continue", "park", "businessTime"),
+        *("properties", "required", "additionalProperties", "array", "object", "string", "$ref"),
+        *("text.slug", "tickets.create", "send-invoice", "TICKET_CREATED", "MAIL_API_KEY"),
+        *("P1D", "PT0S", "Europe/Vienna", "Transient", "THROWN", "line", "item", "#", "#/$defs/a"),
+        *("$expr", "$secret", "vars.a", "vars.a.b", "payload.x", "item.sku", "error.code", "$x"),
+        *("event.payload.id", "system.runId", "$count(vars.a)", "$exists(vars.b) and (", "f()"),
+        *("a/b", "~", "[key]", "", "\x00", "\ud800"),
     ]
 )
 """Words of the grammar, so that chance meets its rules often enough."""
@@ -43,7 +63,7 @@ def holders(value: Any) -> list[tuple[Any, Any]]:
 @st.composite
 def mutated(draw: st.DrawFn) -> Any:
     """A good document in which up to four places were replaced, removed, added to or swapped."""
-    document = copy.deepcopy(draw(st.sampled_from([SAMPLE, LEAVE])))
+    document = copy.deepcopy(draw(st.sampled_from(GOOD)))
     for _ in range(draw(st.integers(1, 4))):
         places = holders(document)
         if not places:
@@ -62,6 +82,38 @@ def mutated(draw: st.DrawFn) -> Any:
     return document
 
 
+TOKENS = st.sampled_from(
+    [
+        *("payload", "vars", "item", "event", "error", "system", "result", "$x", "$count", "foo"),
+        *(".", "[", "]", "(", ")", "{", "}", ",", ";", ":", "?", "??", ":=", "~>", "=", "and"),
+        *("+", "-", "*", "**", "%", "^", "#$i", "@$v", "|", "'a'", "1", "null", "function($x)"),
+        *("$exists(", "$coalesce(", "$eval(", "count(", "/a/", "`a b`", '"b"', "\\", "λ", "\n"),
+    ]
+)
+TEXTS = st.lists(TOKENS, max_size=8).map("".join) | st.lists(TOKENS, max_size=8).map(" ".join)
+"""Expressions, some of which are well formed."""
+
+
+@st.composite
+def rearranged(draw: st.DrawFn) -> Any:
+    """A good document with steps of others, and with other expressions: its structure is right."""
+    document = copy.deepcopy(draw(st.sampled_from(GOOD)))
+    for _ in range(draw(st.integers(0, 3))):
+        source = draw(st.sampled_from(blocks(draw(st.sampled_from(GOOD)))))
+        target = draw(st.sampled_from(blocks(document)))
+        place = draw(st.integers(0, len(target)))
+        target.insert(place, copy.deepcopy(draw(st.sampled_from(source))))
+    for holder, key in holders(document):
+        if key == "$expr" and draw(st.integers(0, 9)) == 0:
+            holder[key] = draw(TEXTS)
+    return document
+
+
+def blocks(document: Any) -> list[list[Any]]:
+    """Every list of steps."""
+    return [holder[key] for holder, key in holders(document) if key in BLOCK_NAMES]
+
+
 def check(document: Any) -> None:
     """What is promised for whatever document."""
     before = copy.deepcopy(document)
@@ -77,7 +129,7 @@ def check(document: Any) -> None:
 
 
 @given(JSON)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @example(float("nan"))
 @example({"id": "a", "name": "A", "steps": [{"type": 1, "id": {}}, [], None, "x"]})
 @example({"id": "a", "name": "A", "steps": [{"id": "b", "type": "action.call", "[key]": 1}]})
@@ -91,7 +143,14 @@ def test_any_json_is_answered(document: Any) -> None:
 
 
 @given(mutated())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_variation_of_a_good_document_is_answered(document: Any) -> None:
     """The same for documents that are nearly right, which reach every check."""
+    check(document)
+
+
+@given(rearranged())
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_arrangement_of_good_steps_is_answered(document: Any) -> None:
+    """The same for documents of the right structure, in which nothing needs to make sense."""
     check(document)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from fastapi import Query
 
-from alga_workflows_core.definition.document import DEFINITION_ID
+from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.errors import InputError
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version as installed_version
 from typing import cast
 
 import structlog
 
+from alga_workflows_core.catalogue.called_workflows import calls_of, workflows_called
 from alga_workflows_core.catalogue.draft_condition import DraftCondition
 from alga_workflows_core.catalogue.lifecycle import DefinitionLifecycle
 from alga_workflows_core.definition.action_spec import ActionSpec
 from alga_workflows_core.definition.changes import Change, changes
-from alga_workflows_core.definition.document import DEFINITION_ID, ENGINE, Definition, walk
+from alga_workflows_core.definition.document import ENGINE, Definition, walk
+from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.identity import document_hash, document_text
-from alga_workflows_core.definition.steps import ActionStep
+from alga_workflows_core.definition.steps.action_call import ActionStep
 from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.errors import (
     ConflictError,
@@ -25,10 +27,17 @@ from alga_workflows_core.errors import (
     NotFoundError,
     TooLargeError,
 )
-from alga_workflows_core.storage.definitions import DefinitionRow, NewVersion, VersionRow
+from alga_workflows_core.interpreter.features import FEATURES
+from alga_workflows_core.storage.definitions import (
+    DefinitionRow,
+    Definitions,
+    NewVersion,
+    VersionRow,
+)
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import DefinitionState
+from alga_workflows_core.validation.catalogue import Catalogue
 from alga_workflows_core.validation.findings import Code, Finding
 from alga_workflows_core.validation.validate import UNSTORABLE, Validated, validate
 
@@ -64,11 +73,16 @@ class DefinitionService:
     def __init__(self, *, storage: Storage, actions: Mapping[tuple[str, int], ActionSpec]) -> None:
         self._storage = storage
         self._actions = actions
+        self._catalogue = Catalogue(actions=actions, runs=FEATURES)
         self.lifecycle = DefinitionLifecycle(storage)
 
-    def validate(self, document: Json) -> Validated:
-        """What is wrong with `document`, without storing anything."""
-        return validate(document, self._actions)
+    async def validate(self, tenant: str, document: Json) -> Validated:
+        """What is wrong with `document` for this tenant, without storing anything."""
+        if not calls_of(document):
+            return validate(document, replace(self._catalogue, workflows={}))
+        async with self._storage.unit_of_work(tenant) as work:
+            catalogue = await self._catalogue_for(document, work.definitions)
+        return validate(document, catalogue)
 
     async def save_draft(
         self,
@@ -85,7 +99,7 @@ class DefinitionService:
         `id`, or if `definition_id` is not one that a definition may have. DraftChangedError if the
         stored draft is not one that `condition` lets be replaced.
         """
-        validated = self.validate(document)
+        validated = await self.validate(tenant, document)
         members = _storable(definition_id, document, validated)
         saved = SavedDraft(members, document_hash(members), validated.findings)
         async with self._storage.unit_of_work(tenant) as work:
@@ -129,7 +143,10 @@ class DefinitionService:
             if existing is not None:
                 version, created = existing, False
             else:
-                new = self._new_version(definition.draft, definition.draft_hash, note)
+                document = loads(definition.draft)
+                catalogue = await self._catalogue_for(document, work.definitions)
+                validated = validate(document, catalogue)
+                new = self._new_version(definition.draft, definition.draft_hash, validated, note)
                 version = await work.definitions.add_version(definition_id, new, by=by)
                 created = True
             if definition.active_version != version.version:
@@ -188,8 +205,14 @@ class DefinitionService:
             return changes({}, later.parsed())
         return changes((await self.version(tenant, definition_id, former)).parsed(), later.parsed())
 
-    def _new_version(self, draft: str, draft_hash: str, note: str | None) -> NewVersion:
-        validated = self.validate(loads(draft))
+    async def _catalogue_for(self, document: Json, definitions: Definitions) -> Catalogue:
+        """What `document` may refer to, in the tenant whose `definitions` these are."""
+        called = await workflows_called(definitions, document)
+        return replace(self._catalogue, workflows=called)
+
+    def _new_version(
+        self, draft: str, draft_hash: str, validated: Validated, note: str | None
+    ) -> NewVersion:
         if not validated.publishable or validated.definition is None:
             raise FindingsError(
                 "The draft has errors and cannot be published.",

@@ -13,8 +13,10 @@ from alga_workflows_core.cli.report import FileReport, Problem, as_json, summary
 from alga_workflows_core.cli.sarif import as_sarif
 from alga_workflows_core.definition.source import MAX_SOURCE_BYTES, Source, read
 from alga_workflows_core.errors import InputError
+from alga_workflows_core.interpreter.features import FEATURES
+from alga_workflows_core.validation.catalogue import Catalogue
 from alga_workflows_core.validation.findings import Severity
-from alga_workflows_core.validation.validate import ActionCatalogue, validate
+from alga_workflows_core.validation.validate import validate
 
 STANDARD_INPUT = "-"
 
@@ -42,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Report on every file, then answer with the exit status."""
-    catalogue = builtin_specs()
+    catalogue = Catalogue(actions=builtin_specs(), runs=FEATURES)
     # Standard input can be read only once, and a file need not be told of twice.
     files = list(dict.fromkeys(cast("list[str]", options.files)))
     reports = [_check(file, catalogue) for file in files]
@@ -66,7 +68,7 @@ def _status(reports: Sequence[FileReport], *, strict: bool) -> int:
     return FOUND_ERRORS if found else FOUND_NOTHING
 
 
-def _check(file: str, catalogue: ActionCatalogue) -> FileReport:
+def _check(file: str, catalogue: Catalogue) -> FileReport:
     try:
         text = _text(file)
     except (OSError, ValueError) as error:
@@ -116,7 +118,7 @@ def _refused(error: InputError) -> Problem:
     )
 
 
-def _found(source: Source, catalogue: ActionCatalogue) -> Iterator[Problem]:
+def _found(source: Source, catalogue: Catalogue) -> Iterator[Problem]:
     for finding in validate(source.document, catalogue).findings:
         line, column = _nearest(source, finding.path)
         yield Problem(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -55,6 +56,16 @@ class VersionRow:
     def parsed(self) -> JsonObject:
         """The document as JSON."""
         return json.loads(self.document)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallableVersion:
+    """A published version as its callers see it. `document` is JSON text, or None if left out."""
+
+    definition_id: str
+    version: int
+    active: bool
+    document: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +187,56 @@ class Definitions:
             query.order_by(versions.c.version.desc()).limit(limit)
         )
         return [read(VersionRow, row) for row in rows.mappings()]
+
+    async def callable_versions(
+        self, ids: Collection[str], *, with_document: Collection[tuple[str, int]]
+    ) -> list[CallableVersion]:
+        """The versions of these definitions, the oldest first; of what is archived none is active.
+
+        Those that are active have their document, and those of `with_document`, (id, version).
+        """
+        is_active = and_(
+            definitions.c.state != DefinitionState.ARCHIVED,
+            definitions.c.active_version == versions.c.version,
+        )
+        is_needed = or_(
+            is_active,
+            tuple_(versions.c.definition_id, versions.c.version).in_(list(with_document)),
+        )
+        query = (
+            select(
+                versions.c.definition_id,
+                versions.c.version,
+                func.coalesce(is_active, false()).label("active"),
+                case((is_needed, versions.c.document)).label("document"),
+            )
+            .join(
+                definitions,
+                and_(
+                    definitions.c.tenant == versions.c.tenant,
+                    definitions.c.id == versions.c.definition_id,
+                ),
+            )
+            .where(versions.c.tenant == self._tenant, versions.c.definition_id.in_(list(ids)))
+            .order_by(versions.c.definition_id, versions.c.version)
+        )
+        rows = await self._connection.execute(query)
+        return [read(CallableVersion, row) for row in rows.mappings()]
+
+    async def published_like(self, ids: Collection[str], *, limit: int) -> list[str]:
+        """Ids of definitions that have an active version and begin with the same letter."""
+        query = (
+            select(definitions.c.id)
+            .where(
+                definitions.c.tenant == self._tenant,
+                definitions.c.active_version.is_not(None),
+                definitions.c.state != DefinitionState.ARCHIVED,
+                func.left(definitions.c.id, 1).in_({name[:1] for name in ids}),
+            )
+            .order_by(definitions.c.id)
+            .limit(limit)
+        )
+        return list(await self._connection.scalars(query))
 
     async def _update(self, definition_id: str, *, by: str, **changed: str | int) -> None:
         await self._connection.execute(

@@ -5,16 +5,12 @@ Schemas cannot reach outside themselves: a `$ref` to another document is an erro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import cast
-
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
-from referencing import Registry
 
 from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.errors import InputError
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.validation.json_schema import faults_of
 from alga_workflows_core.validation.schemas import shortened
 
 MAX_LISTED = 20
@@ -25,12 +21,9 @@ def check_payload(schema: JsonObject, payload: Json, *, definition_id: str) -> N
 
     `schema` is a published one, in which `schema_faults` found nothing.
     """
-    registry: Registry[Json] = Registry()
-    validator = Draft202012Validator(schema, registry=registry)
-    iter_errors = cast("Callable[[Json], Iterator[ValidationError]]", validator.iter_errors)
     remedy = "Correct the payload; the definition's payloadSchema says what is expected."
     try:
-        faults = sorted(iter_errors(payload), key=_place)
+        faults = sorted(faults_of(payload, schema), key=_place)
     except RecursionError as error:
         # Schemas that go round in circles are not published, so the payload is what is deep.
         raise InputError(
@@ -38,6 +31,14 @@ def check_payload(schema: JsonObject, payload: Json, *, definition_id: str) -> N
             code="PAYLOAD_INVALID",
             path="/payload",
             remedy=remedy,
+        ) from error
+    except ValueError as error:
+        # Published before such patterns were refused.
+        raise InputError(
+            f"No payload can be held against the schema of {definition_id!r}. {error}",
+            code="PAYLOAD_INVALID",
+            path="/payload",
+            remedy="Correct the pattern in its payloadSchema and publish it again.",
         ) from error
     if faults:
         listed = [

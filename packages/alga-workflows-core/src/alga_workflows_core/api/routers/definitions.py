@@ -43,7 +43,8 @@ from alga_workflows_core.api.keyset import (
 )
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.catalogue.lifecycle import DefinitionLifecycle
-from alga_workflows_core.definition.document import DEFINITION_ID, Definition
+from alga_workflows_core.definition.document import Definition
+from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.strict_json import loads
 
 DefinitionId = Annotated[str, Path(pattern=DEFINITION_ID)]
@@ -111,9 +112,10 @@ def _add_authoring(routes: APIRouter, service: DefinitionService) -> None:
         return PublishedView(version=published.version.version, hash=published.version.hash)
 
     @routes.post("/validate", openapi_extra=openapi.body(Definition))
-    async def validate(request: Request, _caller: Reader) -> FindingsView:
+    async def validate(request: Request, caller: Reader) -> FindingsView:
         """What is wrong with a document, without storing it."""
-        return FindingsView(findings=service.validate(await read_json(request)).findings)
+        validated = await service.validate(caller.tenant, await read_json(request))
+        return FindingsView(findings=validated.findings)
 
 
 def _add_lifecycle(routes: APIRouter, lifecycle: DefinitionLifecycle) -> None:

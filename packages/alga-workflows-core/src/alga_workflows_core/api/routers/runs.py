@@ -23,7 +23,7 @@ from alga_workflows_core.api.keyset import (
     encode,
 )
 from alga_workflows_core.api.routers.definitions import DefinitionId
-from alga_workflows_core.definition.document import DEFINITION_ID
+from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.runs.launch import LaunchRequest
 from alga_workflows_core.runs.service import RunService
