@@ -28,6 +28,7 @@ ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("GET", "/api/v1/openapi.json", "reader"),
     ("GET", "/api/v1/runs", "reader"),
     ("GET", "/api/v1/schemas/definition.json", "reader"),
+    ("POST", "/api/v1/simulate", "reader"),
     ("GET", f"/api/v1/runs/{NOBODY}", "reader"),
     ("GET", f"/api/v1/runs/{NOBODY}/steps", "reader"),
     ("GET", "/health", "reader"),

@@ -91,7 +91,7 @@ def test_pure_code_loads_no_servers(core_alone: Installed) -> None:
     """Neither Temporal nor SQL nor HTTP is loaded with definitions and interpreter."""
     names = [name for part in PURE for name in modules_of(f"alga_workflows_core.{part}")]
     loaded = loaded_by(core_alone, names)
-    assert "alga_workflows_core.interpreter.walk" in loaded
+    assert "alga_workflows_core.interpreter.run" in loaded
     servers = {"temporalio", "sqlalchemy", "psycopg", "alembic", "httpx", "structlog", "fastapi"}
     assert servers.isdisjoint(loaded)
 

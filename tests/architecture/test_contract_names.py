@@ -10,6 +10,7 @@ from sqlalchemy import text
 from alga_workflows_core.api.access import DevAccess, KeyAccess
 from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.hints import Hints
@@ -52,6 +53,7 @@ API_PATHS = {
     "GET /api/v1/runs/{run_id}",
     "GET /api/v1/runs/{run_id}/steps",
     "GET /api/v1/schemas/definition.json",
+    "POST /api/v1/simulate",
     "GET /api/v1/actions",
     "GET /api/v1/openapi.json",
     "GET /livez",
@@ -80,6 +82,7 @@ def api(database: Database) -> httpx.AsyncClient:
                 poke=lambda: None,
             ),
             actions={},
+            processes=BoundedProcesses(),
             health=HealthMonitor([]),
             metrics=Metrics(),
             sdk_metrics=no_metrics,

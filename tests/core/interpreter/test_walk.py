@@ -10,8 +10,8 @@ import pytest
 from alga_workflows_core.definition.document import parse_definition
 from alga_workflows_core.errors import Category
 from alga_workflows_core.interpreter.facts import RunFinished, RunStarted, StepFinished, StepStarted
+from alga_workflows_core.interpreter.run import Finished, Run
 from alga_workflows_core.interpreter.sizes import MAX_CARRIED_BYTES, MAX_RESULT_BYTES
-from alga_workflows_core.interpreter.walk import Interpreter
 from alga_workflows_core.types.states import RunStatus, StepStatus
 from tests.core.interpreter.world import (
     BEGAN,
@@ -273,26 +273,29 @@ async def test_a_call_names_its_step_and_its_version() -> None:
     assert (asked.step, asked.action_id, asked.version) == ("a/b/ask", "echo", 4)
 
 
+def position(cursor: dict[str, Any]) -> list[Any]:
+    """Indices and decisions from the outermost list of steps inwards."""
+    node = cursor.get("n", {})
+    inner = [node["b"], *position(node["s"])] if "s" in node else []
+    return [cursor["i"], *inner]
+
+
 async def test_the_cursor_is_json_at_every_call() -> None:
-    """It says where the run is: index by index, branch by branch, and holds no values."""
+    """It says where the run is: index by index, branch by branch."""
     _, world = await walk(
         [
-            assign("set", secret="s3cr3t"),
+            assign("set", first=1),
             call("one", "echo", {}),
             branch("if", False, [give(1)], [assign("x", y=1), call("two", "echo", {})]),
             call("three", "echo", {}),
         ]
     )
-    assert world.cursors == [
-        {"i": 1, "n": {}},
-        {"i": 2, "n": {"b": "else", "s": {"i": 1, "n": {}}}},
-        {"i": 3, "n": {}},
-    ]
+    assert [position(cursor) for cursor in world.cursors] == [[1], [2, "else", 1], [3]]
     assert world.interpreter is not None
     assert world.interpreter.cursor == {"i": 4}
 
 
-async def test_a_walk_goes_on_from_its_cursor() -> None:
+async def test_a_walk_goes_on_from_its_state() -> None:
     """What was decided is not decided again, and what is done is not done again."""
     steps = [
         call("one", "echo", {}),
@@ -306,9 +309,12 @@ async def test_a_walk_goes_on_from_its_cursor() -> None:
     ]
     definition = parse_definition({"id": "a", "name": "A", "steps": steps})
     world = World()
-    world.interpreter = Interpreter(definition, payload={}, system={}, effects=world)
-    world.interpreter.cursor = {"i": 1, "n": {"b": "then", "s": {"i": 1, "n": {}}}}
+    began = [2, "2030-01-01T12:00:00+00:00"]
+    cursor = {"i": 1, "b": began, "n": {"b": "then", "s": {"i": 1}}}
+    state: dict[str, Any] = {"cursor": cursor, "vars": {"values": {}}, "seq": 5}
+    world.interpreter = Run(definition, payload={}, system={}, effects=world, state=state)
     finished = await world.interpreter.run()
+    assert isinstance(finished, Finished)
     assert finished.result == "done"
     assert [asked.step for asked in world.calls] == ["if/three"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -13,7 +14,8 @@ from alga_workflows_core.definition.document import parse_definition
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.interpreter.effects import ActionCall, StepError
 from alga_workflows_core.interpreter.facts import Fact
-from alga_workflows_core.interpreter.walk import Finished, Interpreter
+from alga_workflows_core.interpreter.run import Finished, Run
+from alga_workflows_core.interpreter.waits import Closing, Wait
 
 BEGAN = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
@@ -22,6 +24,19 @@ Handler = Callable[[dict[str, Any]], Any]
 
 def _echo(given: dict[str, Any]) -> Any:
     return given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """An action that has ended at once."""
+
+    output: Any = None
+    error: ErrorInfo | None = None
+    done: bool = True
+    unknown: bool = False
+
+    def cancel(self) -> None:
+        """It is over."""
 
 
 class World:
@@ -36,7 +51,7 @@ class World:
         self._handed: list[tuple[Any, Any]] = []
         self._now = BEGAN
         self._chance = Random(7)  # noqa: S311 - repeatable is the point
-        self.interpreter: Interpreter | None = None
+        self.interpreter: Run | None = None
 
     def now(self) -> datetime:
         return self._now
@@ -48,7 +63,30 @@ class World:
         self.facts.append(fact)
         self._texts.append(fact.model_dump_json(by_alias=True))
 
-    async def perform(self, call: ActionCall) -> Any:
+    def safe_point(self) -> bool:
+        return False
+
+    async def wait_until(
+        self, ready: Callable[[], bool], due: datetime | None, place: tuple[int, ...] = ()
+    ) -> None:
+        assert ready(), f"nothing happens before {due} at {place}"
+
+    async def open_wait(self, wait: Wait) -> Any:
+        raise AssertionError(f"nothing ends {wait.key}")
+
+    async def close_wait(self, wait: Wait, closing: Closing) -> Any:
+        raise AssertionError(f"{wait.key} is not open, so it cannot be {closing}")
+
+    async def detach(self, wait: Wait) -> Any:
+        raise AssertionError(f"there is no {wait.detail}")
+
+    def start(self, call: ActionCall) -> Attempt:
+        try:
+            return Attempt(output=self._perform(call))
+        except StepError as error:
+            return Attempt(error=error.info)
+
+    def _perform(self, call: ActionCall) -> Any:
         assert self.interpreter is not None
         # A run may be continued from here by another process: the cursor must survive as JSON.
         self.cursors.append(json.loads(json.dumps(self.interpreter.cursor, allow_nan=False)))
@@ -102,9 +140,10 @@ async def walk(
     world = world or World()
     definition = parse_definition({"id": "a", "name": "A", "steps": steps})
     before = definition.model_dump_json(by_alias=True)
-    interpreter = Interpreter(definition, payload=payload, system=system or {}, effects=world)
+    interpreter = Run(definition, payload=payload, system=system or {}, effects=world)
     world.interpreter = interpreter
     finished = await interpreter.run()
+    assert isinstance(finished, Finished)
     assert definition.model_dump_json(by_alias=True) == before
     world.check_nothing_changed()
     return finished, world

@@ -18,6 +18,7 @@ from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.api.access import Access, DevAccess, KeyAccess
 from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.egress.client import create_client
 from alga_workflows_core.infra.health import Check, HealthMonitor
@@ -128,6 +129,7 @@ def _compose(
                 stopping=stopping,
             ),
             actions=registry.specs(),
+            processes=BoundedProcesses(),
             health=health,
             metrics=metrics,
             sdk_metrics=telemetry.scrape,

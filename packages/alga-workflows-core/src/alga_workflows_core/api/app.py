@@ -10,10 +10,18 @@ from fastapi import FastAPI
 
 from alga_workflows_core.api import openapi, problems
 from alga_workflows_core.api.access import Access, Reader
-from alga_workflows_core.api.routers import actions, definitions, process, runs, schemas
+from alga_workflows_core.api.routers import (
+    actions,
+    definitions,
+    process,
+    runs,
+    schemas,
+    simulate,
+)
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.definition.action_spec import ActionSpec
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
+from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.runs.service import RunService
@@ -31,6 +39,7 @@ class ApiParts:
     definitions: DefinitionService
     runs: RunService
     actions: Mapping[tuple[str, int], ActionSpec]
+    processes: BoundedProcesses
     health: HealthMonitor
     metrics: Metrics
     sdk_metrics: Callable[[], Awaitable[bytes]]
@@ -55,6 +64,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         runs.router(parts.runs),
         actions.router(parts.actions),
         schemas.router(),
+        simulate.router(parts.processes),
     ):
         app.include_router(router, prefix=API)
     app.include_router(process.router(parts.health, parts.metrics, parts.sdk_metrics))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 PATTERN = (
     r"^P(?=[0-9]|T[0-9])(?:([0-9]{1,12})Y)?(?:([0-9]{1,12})M)?(?:([0-9]{1,12})W)?"
@@ -78,3 +80,21 @@ def _duration(digits: Sequence[str]) -> Duration:
             microseconds=int(digits[7].ljust(6, "0")),
         ),
     )
+
+
+def after(duration: Duration, moment: datetime, zone: str) -> datetime:
+    """The time, in UTC, that lies `duration` after `moment` for somebody in `zone`.
+
+    Months first (the 31st becomes the last day of a shorter month), then days, both by the clock on
+    the wall; then exact time. A wall time that the clocks skip is read as if they had not been
+    changed; of one that comes twice it is the first.
+    """
+    if not (duration.months or duration.days):
+        # No way over the wall clock, on which an hour that comes twice would lose its place.
+        return moment.astimezone(UTC) + duration.exact
+    local = moment.astimezone(ZoneInfo(zone))
+    months = local.year * 12 + local.month - 1 + duration.months
+    year, month = divmod(months, 12)
+    day = min(local.day, monthrange(year, month + 1)[1])
+    wall = local.replace(year=year, month=month + 1, day=day) + timedelta(days=duration.days)
+    return wall.astimezone(UTC) + duration.exact

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
 
-from alga_workflows_core.cli import validate
+from alga_workflows_core.cli import simulate, validate
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -49,4 +49,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     validate.add_arguments(checking)
     checking.set_defaults(command=validate.run)
+    simulating = add(
+        "simulate",
+        help="run a definition in virtual time",
+        description=simulate.DESCRIPTION,
+    )
+    simulate.add_arguments(simulating)
+    simulating.set_defaults(command=simulate.run)
     return parser

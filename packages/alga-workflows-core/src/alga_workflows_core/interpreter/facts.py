@@ -55,6 +55,53 @@ class StepFinished(FactBase):
     error: JsonObject | None = None
 
 
+class WaitOpened(FactBase):
+    """The run waits for something. `key` is unique in the run; `detail` as in `waits.Wait`."""
+
+    kind: Literal["wait.opened"] = "wait.opened"
+    path: str
+    key: str
+    wait: Literal["event", "time", "task", "child", "park"]
+    due: datetime | None
+    detail: JsonObject
+
+
+class WaitClosed(FactBase):
+    """A wait is over."""
+
+    kind: Literal["wait.closed"] = "wait.closed"
+    path: str
+    key: str
+    outcome: Literal["RESOLVED", "TIMED_OUT", "CANCELED"]
+
+
+class AttemptFailed(FactBase):
+    """An attempt of a step failed and another one follows, at `due`."""
+
+    kind: Literal["attempt.failed"] = "attempt.failed"
+    path: str
+    attempt: int
+    due: datetime
+    error: JsonObject
+
+
+class CallUndone(FactBase):
+    """The call at `path` was undone by an action, or `error` says why not."""
+
+    kind: Literal["call.undone"] = "call.undone"
+    path: str
+    action_id: str
+    error: JsonObject | None
+
+
+class RunLabelled(FactBase):
+    """The run has got the label that people see."""
+
+    kind: Literal["run.labelled"] = "run.labelled"
+    path: str
+    label: str
+
+
 class RunFinished(FactBase):
     """The run ended. `error` is an `ErrorInfo` as JSON."""
 
@@ -65,5 +112,14 @@ class RunFinished(FactBase):
 
 
 Fact: TypeAlias = Annotated[
-    RunStarted | StepStarted | StepFinished | RunFinished, Field(discriminator="kind")
+    RunStarted
+    | StepStarted
+    | StepFinished
+    | AttemptFailed
+    | WaitOpened
+    | WaitClosed
+    | CallUndone
+    | RunLabelled
+    | RunFinished,
+    Field(discriminator="kind"),
 ]

@@ -112,6 +112,17 @@ class Scope:
             )
         )
 
+    def items(self, value: Json, step: str) -> list[Json]:
+        """`value` as the items of a loop; undefined and null are none, any other value is one."""
+        text = resolution.expression_in(value, step)
+        if text is None:
+            found = self.resolve(value, step)
+            return cast("list[Json]", found)
+        try:
+            return engine.evaluate_items(text, self._context(), self.sources)
+        except engine.ExpressionError as error:
+            raise _as_step_error(error, step) from error
+
     @property
     def _held(self) -> _Place:
         return cast("_Place", self._place)

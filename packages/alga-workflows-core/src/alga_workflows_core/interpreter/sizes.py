@@ -11,6 +11,9 @@ from alga_workflows_core.types.json import Json
 MAX_CARRIED_BYTES = 1536 * 1024
 """Payload and variables of a run together."""
 
+MAX_ERROR_BYTES = 16 * 1024
+"""An error as it travels, causes included."""
+
 MAX_RESULT_BYTES = 1024 * 1024
 """Result of a run. It ends the history in one message with what the last actions answered."""
 

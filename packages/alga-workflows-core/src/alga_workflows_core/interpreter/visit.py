@@ -2,27 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from typing import Protocol
 
 from alga_workflows_core.definition.steps.union import Step
-from alga_workflows_core.interpreter.effects import Effects
+from alga_workflows_core.errors import Category, ErrorInfo
+from alga_workflows_core.interpreter.budget import LaneBudget
+from alga_workflows_core.interpreter.effects import Effects, StepError
+from alga_workflows_core.interpreter.facts import Fact
+from alga_workflows_core.interpreter.frame import Frame
 from alga_workflows_core.interpreter.outcome import Outcome
 from alga_workflows_core.interpreter.scope import Scope
 from alga_workflows_core.types.json import Json, JsonObject
+
+
+class Wake(Enum):
+    """Why a blocked step goes on. SETTLED beats READY beats CANCELLED beats DUE."""
+
+    READY = "ready"
+    CANCELLED = "cancelled"
+    SETTLED = "settled"
+    DUE = "due"
+
+
+class Walker(Protocol):
+    """The run, as far as steps use it."""
+
+    effects: Effects
+    zone: str
+    meta: JsonObject
+    lanes: LaneBudget
+
+    async def walk(self, steps: Sequence[Step], frame: Frame, node: JsonObject) -> Outcome:
+        """Run `steps` from where `node` says; stops at the first that does not go through."""
+        ...
+
+    async def block(
+        self,
+        ready: Callable[[], bool],
+        frame: Frame,
+        due: datetime | None = None,
+        *,
+        settle: bool = True,
+    ) -> Wake:
+        """Wait until `ready()` or `due`, or until the frame is cancelled or the run settles."""
+        ...
+
+    def observe(self, kind: Callable[..., Fact], **fields: Json) -> Fact:
+        """Say that something happened now."""
+        ...
+
+    def resolve(self, key: str, resolution: JsonObject) -> bool:
+        """What has ended the wait `key`. False if it is not open, or was resolved before."""
+        ...
+
+    def resolution(self, key: str) -> JsonObject | None:
+        """What has resolved the open wait `key`; None if nothing has yet."""
+        ...
+
+    def expect(self, key: str) -> None:
+        """Take what resolves the wait `key` from now on."""
+        ...
+
+    def forget(self, key: str) -> None:
+        """The wait `key` is over."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
 class Visit:
     """One execution of one step.
 
-    `node` is the step's own part of the cursor. `walk(steps, path, node)` runs steps inside it.
-    `output` is what the step's row shows as its output.
+    `path` has loop indices. `frame` is what holds where the step stands, with its own path.
+    `node` is the step's part of the cursor. `output` is what the step's row shows as its output.
     """
 
     path: str
+    step: Step
     node: JsonObject
-    scope: Scope
-    effects: Effects
-    walk: Callable[[Sequence[Step], str, JsonObject], Awaitable[Outcome]]
+    frame: Frame
+    run: Walker
     output: Json = None
+
+    @property
+    def scope(self) -> Scope:
+        return self.frame.scope
+
+    @property
+    def effects(self) -> Effects:
+        return self.run.effects
+
+    def shielded(self) -> Visit:
+        """The same where no cancel reaches."""
+        return replace(self, frame=self.frame.shielded())
+
+    def error(
+        self,
+        code: str,
+        category: Category,
+        message: str,
+        *,
+        details: JsonObject | None = None,
+        cause: ErrorInfo | None = None,
+    ) -> StepError:
+        """A failure of this step."""
+        return StepError(
+            ErrorInfo(
+                code=code,
+                category=category,
+                message=message,
+                details=details,
+                step=self.path,
+                cause=cause,
+            )
+        )
+
+    async def walk(
+        self, steps: Sequence[Step], key: str = "s", frame: Frame | None = None
+    ) -> Outcome:
+        """Run steps inside this one; their position is kept in the node under `key`."""
+        return await self.run.walk(steps, frame or self.frame, self.node.setdefault(key, {}))

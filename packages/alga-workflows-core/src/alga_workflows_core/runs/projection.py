@@ -60,6 +60,9 @@ def project(identity: RunIdentity, temporal_run_id: str, facts: Sequence[Fact]) 
                 )
             case StepStarted() | StepFinished():
                 steps[fact.path] = _step(fact, identity.epoch)
+            case _:
+                # Of waits, labels and undos nothing is shown yet: what makes them does not run.
+                pass
     return Projection(run=run, steps=list(steps.values()))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ from alga_workflows_core.definition.action_spec import PinnedAction, RetrySpec
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.interpreter.effects import ActionCall, StepError
 from alga_workflows_core.interpreter.facts import Fact
+from alga_workflows_core.interpreter.waits import Closing, Wait
 from alga_workflows_core.temporal.names import (
     FLUSH_ACTIVITY,
     PERFORM_ACTIVITY,
@@ -34,7 +36,7 @@ from alga_workflows_core.temporal.wire import (
     PerformResult,
     RunInput,
 )
-from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.json import Json, JsonObject
 
 FLUSH_TIMEOUT = timedelta(seconds=10)
 # Facts wait for the database as long as it takes: the view never fails a run.
@@ -69,7 +71,35 @@ class TemporalEffects:
     def observe(self, fact: Fact) -> None:
         self._facts.append(fact)
 
-    async def perform(self, call: ActionCall) -> Json:
+    def safe_point(self) -> bool:
+        return False
+
+    async def wait_until(
+        self,
+        ready: Callable[[], bool],
+        due: datetime | None,
+        place: tuple[int, ...] = (),  # noqa: ARG002 - the server orders what happens
+    ) -> None:
+        timeout = None if due is None else max(due - workflow.now(), timedelta())
+        try:
+            await workflow.wait_condition(ready, timeout=timeout)
+        except TimeoutError:
+            # It is due; the caller looks at what is ready.
+            return
+
+    def start(self, call: ActionCall) -> TemporalAttempt:
+        return TemporalAttempt(asyncio.ensure_future(self._perform(call)))
+
+    async def open_wait(self, wait: Wait) -> JsonObject | None:
+        raise _not_run(wait)
+
+    async def close_wait(self, wait: Wait, closing: Closing) -> JsonObject | None:  # noqa: ARG002
+        raise _not_run(wait)
+
+    async def detach(self, wait: Wait) -> JsonObject:
+        raise _not_run(wait)
+
+    async def _perform(self, call: ActionCall) -> Json:
         _refuse_secrets(call)
         pinned = self._actions.get((call.action_id, call.version))
         if pinned is None:
@@ -100,7 +130,9 @@ class TemporalEffects:
             result = await self._execute(lane, pinned, request)
         except FailureError as error:
             if is_cancelled_exception(error):
-                raise
+                # Nobody knows how far it had come.
+                self._facts[:0] = request.facts
+                raise UnknownOutcome(_CANCELLED, call.step) from error
             self._restore_unless_written(request.facts, error)
             raise StepError(_error_info(error, call.step)) from error
         if not result.flushed:
@@ -160,6 +192,60 @@ class TemporalEffects:
         details = _application_error(error)
         if details is None or not _flushed(details):
             self._facts[:0] = facts
+
+
+_CANCELLED = "The action was asked to stop."
+
+
+class UnknownOutcome(StepError):  # noqa: N818 - a fact
+    """The action did not end as it should; it may have taken effect all the same."""
+
+    def __init__(self, message: str, step: str) -> None:
+        info = ErrorInfo(code="CANCELED", category=Category.CANCELLED, message=message, step=step)
+        super().__init__(info)
+
+
+class TemporalAttempt:
+    """An action under way. What is a bug of ours is raised by whoever looks at its outcome."""
+
+    def __init__(self, task: asyncio.Future[Json]) -> None:
+        self._task = task
+
+    @property
+    def done(self) -> bool:
+        return self._task.done()
+
+    @property
+    def output(self) -> Json:
+        return self._task.result()
+
+    @property
+    def error(self) -> ErrorInfo | None:
+        failure = self._task.exception()
+        if failure is None:
+            return None
+        if isinstance(failure, StepError):
+            return failure.info
+        raise failure
+
+    @property
+    def unknown(self) -> bool:
+        return isinstance(self._task.exception(), UnknownOutcome)
+
+    def cancel(self) -> None:
+        self._task.cancel()
+
+
+def _not_run(wait: Wait) -> StepError:
+    """Definitions that wait are not published before this release runs them."""
+    return StepError(
+        ErrorInfo(
+            code="ENGINE_UNSUPPORTED",
+            category=Category.VALIDATION,
+            message=f"This release does not run waits of kind {wait.kind}.",
+            step=wait.path,
+        )
+    )
 
 
 def _refuse_secrets(call: ActionCall) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
 from typing import Any
 
@@ -11,13 +12,15 @@ from temporalio.exceptions import ApplicationError
 from alga_workflows_core.definition.document import ENGINE, Definition
 from alga_workflows_core.definition.identity import document_text
 from alga_workflows_core.errors import ErrorInfo
+from alga_workflows_core.interpreter.outcome import Settled
+from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.interpreter.system import System
-from alga_workflows_core.interpreter.walk import Interpreter
 from alga_workflows_core.temporal.effects import TemporalEffects
 from alga_workflows_core.temporal.names import RUN_WORKFLOW
 from alga_workflows_core.temporal.pure import PurePerformer
 from alga_workflows_core.temporal.wire import RunInput
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.states import RunStatus
 
 
 @workflow.defn(name=RUN_WORKFLOW)
@@ -35,7 +38,7 @@ class RunWorkflow:
                 f"run {start.run_id} needs engine {start.engine}; this worker has {ENGINE}"
             )
         self._effects = TemporalEffects(start, PurePerformer(start))
-        self._interpreter = Interpreter(
+        self._run = Run(
             _parse(document_text(start.definition)),
             payload=start.payload,
             system=_system(start),
@@ -44,8 +47,18 @@ class RunWorkflow:
 
     @workflow.run
     async def run(self, start: RunInput) -> Any:  # noqa: ARG002 - the SDK hands it to both
-        finished = await self._interpreter.run()
+        walking = asyncio.ensure_future(self._run.run())
+        try:
+            finished = await asyncio.shield(walking)
+        except asyncio.CancelledError:
+            # Once: somebody cancels the run. Another one is the worker that forgets it.
+            self._run.cancel()
+            finished = await walking
+        if isinstance(finished, Settled):
+            raise RuntimeError("the run settled, and nobody had asked it to")  # noqa: TRY004 - a bug
         await self._effects.flush()
+        if finished.status is RunStatus.CANCELED:
+            raise asyncio.CancelledError
         if finished.error is not None:
             raise _failure(finished.error)
         result: Json = finished.result

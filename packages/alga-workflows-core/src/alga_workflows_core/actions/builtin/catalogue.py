@@ -17,7 +17,12 @@ def builtin_actions(client: httpx.AsyncClient) -> list[Action]:
     return [*text.actions(), *log.actions(), *http_request.actions(client)]
 
 
+def builtin_registry() -> Registry:
+    """All of them without a way to the world, for those who perform pure ones only."""
+    unconnected = httpx.AsyncClient(transport=httpx.AsyncBaseTransport(), trust_env=False)
+    return Registry(builtin_actions(unconnected))
+
+
 def builtin_specs() -> Mapping[tuple[str, int], ActionSpec]:
     """The contracts of all of them, for those who validate and perform nothing."""
-    unconnected = httpx.AsyncClient(transport=httpx.AsyncBaseTransport(), trust_env=False)
-    return Registry(builtin_actions(unconnected)).specs()
+    return builtin_registry().specs()

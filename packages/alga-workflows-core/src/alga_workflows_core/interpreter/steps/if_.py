@@ -1,4 +1,4 @@
-"""`control.if`: decide once, then walk the branch. Node: `{"b": "then" | "else", "s": steps}`."""
+"""`control.if`: decide once, then walk the block. Node: `{"b": "then" | "else", "s": steps}`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from alga_workflows_core.interpreter.visit import Visit
 
 
 async def run(step: IfStep, visit: Visit) -> Outcome:
-    """Walk the branch and pass its outcome on; StepError if the condition is no boolean."""
+    """Walk the block and pass its outcome on; StepError if the condition is no boolean."""
     node = visit.node
     if "b" not in node:
         chosen = visit.scope.condition(step.condition, visit.path)
         node["b"] = "then" if chosen else "else"
     visit.output = {"branch": node["b"]}
-    steps = step.then if node["b"] == "then" else step.otherwise or ()
-    return await visit.walk(steps, visit.path, node.setdefault("s", {}))
+    return await visit.walk(step.then if node["b"] == "then" else step.otherwise or ())

@@ -1,0 +1,104 @@
+"""Does an event meet the filters of a trigger or of a wait? The only place that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import cast
+
+from alga_workflows_core.types.json import Json, JsonObject
+
+_MISSING = object()
+
+
+def first_refusal(event: JsonObject, filters: Sequence[JsonObject]) -> int | None:
+    """The index of the first filter that `event` does not meet; None if it meets all.
+
+    A filter is `{"path", "op", "value"}` with its value resolved. What is missing meets
+    `not_exists`, `!=` and `not_in` only; null counts as missing for `exists`. Numbers are ordered
+    among numbers and texts among texts, anything else is not ordered.
+    """
+    for index, each in enumerate(filters):
+        if not _meets(_at(event, each["path"]), each["op"], each.get("value")):
+            return index
+    return None
+
+
+def _at(event: JsonObject, path: str) -> object:
+    here: Json = event
+    for name in path.split("."):
+        if not isinstance(here, dict) or name not in here:
+            return _MISSING
+        here = cast("JsonObject", here)[name]
+    return here
+
+
+def _meets(found: object, op: str, value: Json) -> bool:
+    if op == "exists":
+        return found is not _MISSING and found is not None
+    if op == "not_exists":
+        return found is _MISSING or found is None
+    if found is _MISSING:
+        return op in ("!=", "not_in")
+    return _OPERATIONS[op](found, value)
+
+
+def _equal(found: Json, value: Json) -> bool:
+    """JSON's equality: true is not 1, and 1.0 is 1."""
+    if isinstance(found, bool) or isinstance(value, bool):
+        return found is value
+    if isinstance(found, list) and isinstance(value, list):
+        ours, theirs = cast("list[Json]", found), cast("list[Json]", value)
+        return len(ours) == len(theirs) and all(map(_equal, ours, theirs))
+    if isinstance(found, dict) and isinstance(value, dict):
+        mine, other = cast("JsonObject", found), cast("JsonObject", value)
+        return mine.keys() == other.keys() and all(_equal(mine[name], other[name]) for name in mine)
+    return bool(found == value)
+
+
+def _among(found: Json, value: Json) -> bool:
+    entries = cast("list[Json]", value) if isinstance(value, list) else [value]
+    return any(_equal(found, entry) for entry in entries)
+
+
+def _ordered(compare: Callable[[Json, Json], bool]) -> Callable[[Json, Json], bool]:
+    def meets(found: Json, value: Json) -> bool:
+        if isinstance(found, bool) or isinstance(value, bool):
+            return False
+        for kind in (str, int | float):
+            if isinstance(found, kind) and isinstance(value, kind):
+                return compare(found, value)
+        return False
+
+    return meets
+
+
+def _contains(found: Json, value: Json) -> bool:
+    if isinstance(found, list):
+        return any(_equal(entry, value) for entry in cast("list[Json]", found))
+    return isinstance(found, str) and isinstance(value, str) and value in found
+
+
+def _begins(found: Json, value: Json) -> bool:
+    return isinstance(found, str) and isinstance(value, str) and found.startswith(value)
+
+
+def _ends(found: Json, value: Json) -> bool:
+    return isinstance(found, str) and isinstance(value, str) and found.endswith(value)
+
+
+_OPERATIONS: Mapping[str, Callable[[Json, Json], bool]] = MappingProxyType(
+    {
+        "=": _equal,
+        "!=": lambda found, value: not _equal(found, value),
+        "in": _among,
+        "not_in": lambda found, value: not _among(found, value),
+        ">": _ordered(lambda a, b: a > b),
+        ">=": _ordered(lambda a, b: a >= b),
+        "<": _ordered(lambda a, b: a < b),
+        "<=": _ordered(lambda a, b: a <= b),
+        "contains": _contains,
+        "starts_with": _begins,
+        "ends_with": _ends,
+    }
+)

@@ -1,0 +1,54 @@
+"""Which errors a policy of the document speaks of, and how one leads to another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from alga_workflows_core.errors import Category, ErrorInfo
+from alga_workflows_core.expressions.errors import TIMEOUT
+from alga_workflows_core.interpreter.sizes import MAX_ERROR_BYTES, encoded_size
+
+
+def is_fatal(error: ErrorInfo) -> bool:
+    """Whether the run ends with it at once: nothing catches it, nothing is cleaned up.
+
+    It depends on the speed of the machine, so that a replay could take another way.
+    """
+    return error.code == TIMEOUT and error.category is Category.EXPRESSION
+
+
+def names(listed: Sequence[str] | None, error: ErrorInfo) -> bool:
+    """Whether `listed` (codes and categories; None: all) speaks of `error`."""
+    return listed is None or error.code in listed or error.category.value in listed
+
+
+def because_of(error: ErrorInfo, former: ErrorInfo) -> ErrorInfo:
+    """`error` with `former` as its innermost cause, as much of it as an error may hold."""
+    bare = replace(former, details=None, cause=None)
+    for cause in (former, replace(former, cause=None), bare):
+        whole = _with_cause(error, cause)
+        if encoded_size(whole.as_json()) <= MAX_ERROR_BYTES:
+            return whole
+    return error
+
+
+def bounded(error: ErrorInfo) -> ErrorInfo:
+    """As much of `error` as an error may hold: first its details are left out, then its causes."""
+    for smaller in (
+        error,
+        replace(error, details=_OMITTED),
+        replace(error, details=_OMITTED, cause=None),
+    ):
+        if encoded_size(smaller.as_json()) <= MAX_ERROR_BYTES:
+            return smaller
+    return replace(without_details, cause=None, message=f"{error.message[:_SHORT]}…")
+
+
+_OMITTED = {"omitted": "The details are too large for an error."}
+_SHORT = 1000
+
+
+def _with_cause(error: ErrorInfo, cause: ErrorInfo) -> ErrorInfo:
+    inner = cause if error.cause is None else _with_cause(error.cause, cause)
+    return replace(error, cause=inner)

@@ -1,0 +1,42 @@
+"""Parking: a step holds its branch until an operator says what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from alga_workflows_core.errors import ErrorInfo
+from alga_workflows_core.interpreter.outcome import Cancelled, Settled
+from alga_workflows_core.interpreter.visit import Visit, Wake
+from alga_workflows_core.interpreter.waiting import next_key, wait_for
+from alga_workflows_core.interpreter.waits import Wait
+from alga_workflows_core.types.json import Json
+
+Deed: TypeAlias = Literal["retry", "skip", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the operator wants. `value` counts for `skip`: the output of the step."""
+
+    do: Deed
+    value: Json
+
+
+async def park(visit: Visit, error: ErrorInfo) -> Decision | Settled | Cancelled:
+    """Wait for an operator, without limit. The node keeps `{"park": open wait}` meanwhile."""
+
+    def describe() -> list[Wait]:
+        key = next_key(visit, "~park")
+        detail = {"error": error.as_json()}
+        return [Wait(kind="park", key=key, path=visit.path, due=None, detail=detail)]
+
+    waited = await wait_for(visit, visit.node.setdefault("park", {}), describe)
+    if isinstance(waited, Settled):
+        return waited
+    del visit.node["park"]
+    (resolution,) = waited.resolutions
+    reason = visit.frame.cancel.reason
+    if resolution is None or (waited.wake is Wake.CANCELLED and reason is not None):
+        return Cancelled(reason or error)
+    return Decision(resolution["do"], resolution.get("value"))

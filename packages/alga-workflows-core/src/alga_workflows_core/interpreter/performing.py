@@ -1,0 +1,38 @@
+"""Performing an action: one attempt from its start to a known, or an unknown, outcome."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from alga_workflows_core.errors import Category, ErrorInfo
+from alga_workflows_core.interpreter.catching import bounded
+from alga_workflows_core.interpreter.effects import ActionCall
+from alga_workflows_core.interpreter.retrying import Erred, Succeeded
+from alga_workflows_core.interpreter.visit import Visit, Wake
+
+GRACE = timedelta(seconds=2)
+"""How long a cancelled action may take to end; then it is abandoned."""
+
+
+async def perform(visit: Visit, call: ActionCall) -> Succeeded | Erred:
+    """The outcome of one attempt. When the step is cancelled the action is asked to stop."""
+    run = visit.run
+    attempt = visit.effects.start(call)
+    wake = await run.block(lambda: attempt.done, visit.frame, settle=False)
+    if wake is Wake.CANCELLED:
+        attempt.cancel()
+        due = visit.effects.now() + GRACE
+        await visit.effects.wait_until(lambda: attempt.done, due, visit.frame.place)
+    if not attempt.done:
+        message = "The action was abandoned when its step was cancelled."
+        error = ErrorInfo(
+            code="ACTION_ABANDONED", category=Category.CANCELLED, message=message, step=visit.path
+        )
+        return Erred(error, unknown=True)
+    if attempt.error is None:
+        return Succeeded(attempt.output)
+    error = replace(
+        attempt.error, step=visit.path, attempt=max(attempt.error.attempt, call.attempt)
+    )
+    return Erred(bounded(error), unknown=attempt.unknown)

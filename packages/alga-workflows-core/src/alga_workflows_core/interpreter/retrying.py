@@ -1,0 +1,110 @@
+"""Trying again: attempts of a step with waits between them.
+
+Node: `{"k": attempt, "t": time of the first, "due": time of the next one, while it is waited for}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeAlias, cast
+
+from alga_workflows_core.definition.policies import RetryPolicy
+from alga_workflows_core.errors import ErrorInfo
+from alga_workflows_core.interpreter.catching import names
+from alga_workflows_core.interpreter.durations import due_after
+from alga_workflows_core.interpreter.facts import AttemptFailed
+from alga_workflows_core.interpreter.outcome import Cancelled, Settled
+from alga_workflows_core.interpreter.visit import Visit, Wake
+from alga_workflows_core.types.json import Json
+
+MAX_ELAPSED = "PT24H"
+"""No attempt starts later than this after the first, where the policy says nothing."""
+
+LONGEST_MS = 30 * 24 * 3600 * 1000
+"""No delay is longer than thirty days, whatever the multiplier makes of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """An attempt gave this."""
+
+    output: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Erred:
+    """An attempt failed. `unknown`: it may have taken effect all the same."""
+
+    error: ErrorInfo
+    unknown: bool = False
+
+
+Tried: TypeAlias = Succeeded | Erred | Settled | Cancelled
+
+
+async def try_until(
+    visit: Visit, policy: RetryPolicy | None, once: Callable[[int], Awaitable[Tried]]
+) -> Tried:
+    """What the last attempt gave. `once` makes the attempt with a number, from 1."""
+    node, run = visit.node, visit.run
+    if "k" not in node:
+        node["k"], node["t"] = 1, visit.effects.now().isoformat()
+    while True:
+        if "due" in node:
+            wake = await run.block(_never, visit.frame, datetime.fromisoformat(node["due"]))
+            reason = visit.frame.cancel.reason
+            if wake is Wake.SETTLED:
+                return Settled()
+            if wake is Wake.CANCELLED and reason is not None:
+                return Cancelled(reason)
+            del node["due"]
+            node["k"] += 1
+        attempt = cast("int", node["k"])
+        tried = await once(attempt)
+        if not isinstance(tried, Erred) or tried.unknown or policy is None:
+            return tried
+        due = _next(visit, policy, attempt, tried.error)
+        if due is None:
+            return tried
+        node["due"] = due.isoformat()
+        run.observe(
+            AttemptFailed,
+            path=visit.path,
+            attempt=attempt,
+            due=due,
+            error=tried.error.as_json(),
+        )
+
+
+def delay(policy: RetryPolicy, attempt: int, chance: float) -> timedelta:
+    """The time between a failed attempt and the next.
+
+    `backoffMs * backoffMultiplier^(attempt - 1)`, `maxDelayMs` at most; with jitter it is shortened
+    by up to a half, by `chance` (0 <= chance < 1).
+    """
+    longest = policy.max_delay_ms if policy.max_delay_ms is not None else LONGEST_MS
+    try:
+        wanted = policy.backoff_ms * policy.backoff_multiplier ** (attempt - 1)
+    except OverflowError:
+        wanted = longest
+    milliseconds = min(wanted, longest) * (1 - chance / 2 if policy.jitter else 1)
+    return timedelta(milliseconds=milliseconds)
+
+
+def _next(visit: Visit, policy: RetryPolicy, attempt: int, error: ErrorInfo) -> datetime | None:
+    """When to try again; None if not."""
+    wanted = error.retryable if policy.retry_on is None else names(policy.retry_on, error)
+    if not wanted or attempt >= policy.max_attempts:
+        return None
+    now = visit.effects.now()
+    chance = visit.effects.random() if policy.jitter else 0.0
+    due = now + delay(policy, attempt, chance)
+    first = datetime.fromisoformat(visit.node["t"])
+    last = due_after(policy.max_elapsed or MAX_ELAPSED, first, visit.run.zone)
+    return None if due > last else due
+
+
+def _never() -> bool:
+    return False

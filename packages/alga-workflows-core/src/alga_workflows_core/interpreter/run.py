@@ -1,0 +1,315 @@
+"""One run of one definition: it walks the tree of steps to its end, or to where it settles.
+
+The position of a run is its cursor: one small JSON object (a node) per composite step that is being
+walked, owned by its parent's node. What a composite step decides, it decides once and keeps in its
+node; nothing that lasts lives anywhere else. A list of steps keeps `{"i": index, "b": [seq, time]
+of the beginning of the step at that index, "n": its node}`. A step without a node has not begun:
+there is a safe point in front of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+from alga_workflows_core.definition.document import Definition
+from alga_workflows_core.definition.steps.union import Step
+from alga_workflows_core.errors import Category, ErrorInfo
+from alga_workflows_core.expressions.engine import Sources
+from alga_workflows_core.interpreter.budget import LaneBudget
+from alga_workflows_core.interpreter.cancel import CancelScope
+from alga_workflows_core.interpreter.concurrency import beside
+from alga_workflows_core.interpreter.durations import due_after
+from alga_workflows_core.interpreter.effects import Effects, StepError
+from alga_workflows_core.interpreter.facts import (
+    Fact,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+)
+from alga_workflows_core.interpreter.frame import Frame
+from alga_workflows_core.interpreter.outcome import Cancelled, Failed, Outcome, Returned, Settled
+from alga_workflows_core.interpreter.runners import RUNNERS
+from alga_workflows_core.interpreter.scope import Scope
+from alga_workflows_core.interpreter.variables import Variables
+from alga_workflows_core.interpreter.visit import Visit, Wake
+from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.states import RunStatus, StepStatus
+
+STATE_FORMAT = 1
+"""The number of the form in which a settled run is written down."""
+
+CANCELED = "CANCELED"
+RUN_TIMEOUT = "RUN_TIMEOUT"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How the run ended. `result` if it SUCCEEDED, else `error`."""
+
+    status: RunStatus
+    result: Json
+    error: ErrorInfo | None
+
+
+class Run:
+    """Drives `effects`; knows neither Temporal nor a database.
+
+    `state` is what `settled_state` answered in a former execution, else None: the run begins.
+    """
+
+    def __init__(
+        self,
+        definition: Definition,
+        *,
+        payload: Json,
+        system: JsonObject,
+        effects: Effects,
+        state: JsonObject | None = None,
+    ) -> None:
+        self._definition = definition
+        self.effects = effects
+        self.zone = definition.zone
+        held = state or {}
+        self.lanes = LaneBudget(held.get("lanes", 1))
+        self._began = state is not None
+        self.cursor: JsonObject = held.get("cursor", {})
+        self.meta: JsonObject = held.get("meta", {})
+        self._seq: int = held.get("seq", 0)
+        self._due: str | None = held.get("due")
+        self._waits: dict[str, JsonObject | None] = held.get("waits", {})
+        self._paused: bool = held.get("paused", False)
+        self._settling = False
+        self._over = False
+        self._cancel = CancelScope()
+        if held.get("cancel"):
+            self._cancel.cancel(ErrorInfo.from_json(held["cancel"]))
+        self._scope = Scope(
+            payload=payload,
+            system=system,
+            sources=Sources(now=effects.now, random=effects.random),
+            meta=self.meta,
+            initial=Variables.from_json(held["vars"]) if "vars" in held else None,
+        )
+
+    @property
+    def scope(self) -> Scope:
+        """The variables of the run, outside of branches."""
+        return self._scope
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody has paused it."""
+        return self._paused
+
+    async def run(self) -> Finished | Settled:
+        """Walk to the end, or until it has settled. Author's errors end in FAILED; only bugs are
+        raised.
+        """
+        self._settling = self._over = False
+        if not self._began:
+            self._began = True
+            self._observe_start()
+        outcome = await beside(self._walk_all(), self._watch())
+        return outcome if isinstance(outcome, Settled) else self._finish(outcome)
+
+    def settle(self) -> None:
+        """Stop at the next safe points; actions that are under way finish first."""
+        self._settling = True
+
+    def pause(self) -> None:
+        """Begin no further step until `resume`. Deadlines do not move."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+        self._paused = False
+
+    def cancel(self, message: str = "The run was cancelled.", *, code: str = CANCELED) -> None:
+        """End it, with its clean-up; a second time changes nothing."""
+        category = Category.TIMEOUT if code == RUN_TIMEOUT else Category.CANCELLED
+        self._cancel.cancel(ErrorInfo(code=code, category=category, message=message))
+
+    def resolve(self, key: str, resolution: JsonObject) -> bool:
+        """What has ended the wait `key`. False if it is not open, or was resolved before."""
+        if self._waits.get(key, resolution) is not None:
+            return False
+        self._waits[key] = resolution
+        return True
+
+    def settled_state(self) -> JsonObject:
+        """All that another execution needs to go on, as JSON. Only when `run` has settled."""
+        reason = self._cancel.reason
+        return {
+            "format": STATE_FORMAT,
+            "cursor": self.cursor,
+            "vars": self._scope.variables.as_json(),
+            "meta": self.meta,
+            "seq": self._seq,
+            "lanes": self.lanes.taken,
+            "due": self._due,
+            "waits": self._waits,
+            "paused": self._paused,
+            "cancel": None if reason is None else reason.as_json(),
+        }
+
+    # -- what steps use -----------------------------------------------------------------------
+
+    async def walk(self, steps: Sequence[Step], frame: Frame, node: JsonObject) -> Outcome:
+        """Run `steps` from where `node` says; stops at the first that does not go through."""
+        node.setdefault("i", 0)
+        while (index := cast("int", node["i"])) < len(steps):
+            step = steps[index]
+            if "n" not in node:
+                stopped = await self._safe_point(frame)
+                if stopped is not None:
+                    return stopped
+            outcome = await self._enter(step, frame, node)
+            if outcome is not None:
+                return outcome
+            node["i"] = index + 1
+            del node["n"], node["b"]
+        return None
+
+    async def block(
+        self,
+        ready: Callable[[], bool],
+        frame: Frame,
+        due: datetime | None = None,
+        *,
+        settle: bool = True,
+    ) -> Wake:
+        """Wait until `ready()` or `due`, or until the frame is cancelled or the run settles."""
+
+        def wakes() -> bool:
+            return ready() or frame.cancel.reason is not None or (settle and self._settling)
+
+        if not wakes():
+            await self.effects.wait_until(wakes, due, frame.place)
+        if settle and self._settling:
+            return Wake.SETTLED
+        if ready():
+            return Wake.READY
+        return Wake.DUE if frame.cancel.reason is None else Wake.CANCELLED
+
+    def observe(self, kind: Callable[..., Fact], **fields: Json) -> Fact:
+        """Say that something happened now."""
+        self._seq += 1
+        fact = kind(seq=self._seq, at=self.effects.now(), **fields)
+        self.effects.observe(fact)
+        return fact
+
+    def resolution(self, key: str) -> JsonObject | None:
+        """What has resolved the open wait `key`; None if nothing has yet."""
+        return self._waits.get(key)
+
+    def expect(self, key: str) -> None:
+        """Take what resolves the wait `key` from now on."""
+        self._waits.setdefault(key, None)
+
+    def forget(self, key: str) -> None:
+        """The wait `key` is over."""
+        self._waits.pop(key, None)
+
+    # -----------------------------------------------------------------------------------------
+
+    async def _safe_point(self, frame: Frame) -> Outcome:
+        if self.effects.safe_point():
+            self._settling = True
+        while True:
+            reason = frame.cancel.reason
+            if reason is not None:
+                return Cancelled(reason)
+            if self._settling:
+                return Settled()
+            if not self._holds():
+                return None
+            await self.block(lambda: not self._holds(), frame)
+
+    def _holds(self) -> bool:
+        """Whether steps wait for `resume`. Those that clean up after a cancel do not."""
+        return self._paused and self._cancel.reason is None
+
+    async def _enter(self, step: Step, frame: Frame, node: JsonObject) -> Outcome:
+        path = f"{frame.path}/{step.id}" if frame.path else step.id
+        if "n" not in node:
+            fields = {"path": path, "step_id": step.id, "type": step.type, "name": step.name}
+            started = self.observe(StepStarted, **fields)
+            node["b"] = [started.seq, started.at.isoformat()]
+            node["n"] = {}
+        inner = cast("JsonObject", node["n"])
+        visit = Visit(path=path, step=step, node=inner, frame=frame.at(path), run=self)
+        outcome: Outcome
+        try:
+            outcome = await RUNNERS[step.type](step, visit)
+        except StepError as error:
+            outcome = Failed(error.info)
+        if not isinstance(outcome, Settled):
+            self._ended(visit, outcome, cast("list[Json]", node["b"]))
+        return outcome
+
+    def _ended(self, visit: Visit, outcome: Outcome, began: list[Json]) -> None:
+        status, failure = StepStatus.SUCCEEDED, None
+        if isinstance(outcome, Failed):
+            status, failure = StepStatus.FAILED, outcome.error.as_json()
+        elif isinstance(outcome, Cancelled):
+            status, failure = StepStatus.CANCELED, outcome.reason.as_json()
+        self.observe(
+            StepFinished,
+            path=visit.path,
+            step_id=visit.step.id,
+            type=visit.step.type,
+            name=visit.step.name,
+            position=began[0],
+            started_at=datetime.fromisoformat(began[1]),
+            status=status,
+            output=visit.output,
+            error=failure,
+        )
+
+    def _observe_start(self) -> None:
+        self.observe(RunStarted, payload=self._scope.payload)
+        definition = self._definition
+        now = self.effects.now()
+        if definition.timeout_ms is not None:
+            self._due = (now + timedelta(milliseconds=definition.timeout_ms)).isoformat()
+        elif definition.timeout is not None:
+            self._due = due_after(definition.timeout, now, self.zone).isoformat()
+
+    async def _walk_all(self) -> Outcome:
+        # Of what happens at the same moment, the end of the run's time is the first.
+        frame = Frame(path="", scope=self._scope, cancel=self._cancel, place=(0,))
+        outcome = await self.walk(self._definition.steps, frame, self.cursor)
+        self._over = True
+        return outcome
+
+    async def _watch(self) -> None:
+        """Cancel the run when its time is over."""
+        if self._due is None:
+            return
+        due = datetime.fromisoformat(self._due)
+        await self.effects.wait_until(lambda: self._over, due)
+        if not self._over:
+            self.cancel("The run took longer than its timeout.", code=RUN_TIMEOUT)
+
+    def _finish(self, outcome: Outcome) -> Finished:
+        match outcome:
+            case Failed(error):
+                finished = Finished(RunStatus.FAILED, None, error)
+            case Cancelled(reason):
+                status = RunStatus.TIMED_OUT if reason.code == RUN_TIMEOUT else RunStatus.CANCELED
+                finished = Finished(status, None, reason)
+            case Returned(value):
+                finished = Finished(RunStatus.SUCCEEDED, value, None)
+            case _:
+                finished = Finished(RunStatus.SUCCEEDED, None, None)
+        self.observe(
+            RunFinished,
+            status=finished.status,
+            result=finished.result,
+            error=None if finished.error is None else finished.error.as_json(),
+        )
+        return finished

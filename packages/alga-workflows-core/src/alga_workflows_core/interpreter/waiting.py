@@ -1,0 +1,97 @@
+"""Waiting: open waits once, look until they are over, close them, whatever happens in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from alga_workflows_core.interpreter.facts import WaitClosed, WaitOpened
+from alga_workflows_core.interpreter.outcome import Settled
+from alga_workflows_core.interpreter.visit import Visit, Wake
+from alga_workflows_core.interpreter.waits import Closing, Wait, WaitKind
+from alga_workflows_core.types.json import JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """The waits are over. Of each the resolution, None if nothing came; `wake` is never SETTLED."""
+
+    wake: Wake
+    resolutions: Sequence[JsonObject | None]
+
+
+async def wait_for(
+    visit: Visit, node: JsonObject, describe: Callable[[], Sequence[Wait]]
+) -> Waited | Settled:
+    """Wait until all of some waits with one deadline have been resolved, or it has passed.
+
+    `describe` is asked once; `node` keeps the waits as `{"ws": […]}` while they are open. What came
+    before a deadline or a cancel is told, even if nobody had looked yet.
+    """
+    run, effects = visit.run, visit.effects
+    if "ws" not in node:
+        waits = describe()
+        node["ws"] = [_as_json(wait) for wait in waits]
+        for wait in waits:
+            run.expect(wait.key)
+            early = await effects.open_wait(wait)
+            run.observe(
+                WaitOpened,
+                path=wait.path,
+                key=wait.key,
+                wait=wait.kind,
+                due=wait.due,
+                detail=wait.detail,
+            )
+            if early is not None:
+                run.resolve(wait.key, early)
+    waits = [_from_json(visit, value) for value in node["ws"]]
+
+    def ready() -> bool:
+        return all(run.resolution(wait.key) is not None for wait in waits)
+
+    wake = await run.block(ready, visit.frame, waits[0].due)
+    if wake is Wake.SETTLED:
+        return Settled()
+    resolutions = [await _close(visit, wait, wake) for wait in waits]
+    del node["ws"]
+    return Waited(wake, resolutions)
+
+
+def next_key(visit: Visit, mark: str = "") -> str:
+    """A key for one more wait of this step: its path, `mark`, and how many there were."""
+    visit.node["w"] = visit.node.get("w", 0) + 1
+    return f"{visit.path}{mark}#{visit.node['w']}"
+
+
+async def _close(visit: Visit, wait: Wait, wake: Wake) -> JsonObject | None:
+    run = visit.run
+    closing: Closing = "canceled" if wake is Wake.CANCELLED else "timed_out"
+    resolution = run.resolution(wait.key)
+    if resolution is None:
+        resolution = await visit.effects.close_wait(wait, closing)
+    run.forget(wait.key)
+    outcome = closing.upper() if resolution is None else "RESOLVED"
+    if wait.kind == "time" and closing == "timed_out":
+        # Its time is what it waits for.
+        outcome = "RESOLVED"
+    run.observe(WaitClosed, path=wait.path, key=wait.key, outcome=outcome)
+    return resolution
+
+
+def _as_json(wait: Wait) -> JsonObject:
+    due = None if wait.due is None else wait.due.isoformat()
+    return {"kind": wait.kind, "key": wait.key, "due": due, "d": wait.detail}
+
+
+def _from_json(visit: Visit, value: JsonObject) -> Wait:
+    kind: WaitKind = value["kind"]
+    due: str | None = value["due"]
+    return Wait(
+        kind=kind,
+        key=value["key"],
+        path=visit.path,
+        due=None if due is None else datetime.fromisoformat(due),
+        detail=value["d"],
+    )

@@ -1,0 +1,101 @@
+"""What the entries of a script are for a run: which one is meant, and how it ends a wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Generic, Protocol, TypeVar
+
+from alga_workflows_core.errors import Category, ErrorInfo
+from alga_workflows_core.interpreter.waits import Wait
+from alga_workflows_core.simulation.script import ScriptedChild, ScriptedDeed, ScriptedError
+from alga_workflows_core.types.json import Json, JsonObject
+
+
+class _Counted(Protocol):
+    @property
+    def calls(self) -> int | None: ...
+
+
+T = TypeVar("T", bound=_Counted)
+
+
+class Entries(Generic[T]):
+    """Entries of a script that each go for a number of calls, or for every one."""
+
+    def __init__(self, entries: Sequence[T]) -> None:
+        self._entries = entries
+        self._used: dict[int, int] = {}
+
+    def take(self, fits: Callable[[T], bool]) -> T | None:
+        """The first that fits and is not used up; it counts as used once more."""
+        for index, entry in enumerate(self._entries):
+            used = self._used.get(index, 0)
+            if fits(entry) and (entry.calls is None or used < entry.calls):
+                self._used[index] = used + 1
+                return entry
+        return None
+
+
+def means(pattern: str | None, path: str) -> bool:
+    """Whether `pattern`, a step's id or path, means the step at `path`."""
+    return pattern in (path, path.rpartition("/")[2])
+
+
+def error_of(error: ScriptedError) -> ErrorInfo:
+    """The error as a run gets it."""
+    return ErrorInfo(
+        code=error.code,
+        category=Category(error.category),
+        message=error.message,
+        retryable=error.retryable,
+        details=error.details,
+    )
+
+
+def answered_task(wait: Wait, answers: Mapping[str, Json], by: str, at: datetime) -> JsonObject:
+    """The resolution of a task by what people answered, the last of them `by`."""
+    given: list[Json] = [{"by": each, "payload": answer} for each, answer in answers.items()]
+    event: JsonObject = {
+        "id": wait.key,
+        "name": "TASK_COMPLETED",
+        "source": by,
+        "correlationKey": None,
+        "time": at.isoformat(),
+        "payload": {"answers": given} if wait.detail["quorum"] > 1 else answers[by],
+    }
+    return {"event": event}
+
+
+def decided(wait: Wait, deed: ScriptedDeed) -> JsonObject:
+    """The resolution of a wait by an operator."""
+    if wait.kind == "park":
+        return {"do": deed.do, "value": deed.value}
+    if wait.kind in ("event", "task"):
+        event: JsonObject = {"id": "operator", "name": "RESOLVED", "payload": deed.value}
+        return {"match": 0, "event": event}
+    if wait.kind == "child":
+        return {"runId": None, "status": "SUCCEEDED", "result": deed.value, "error": None}
+    return {}
+
+
+def ended_child(wait: Wait, child: ScriptedChild) -> JsonObject:
+    """The end of a child as the script says."""
+    error = None if child.error is None else error_of(child.error).as_json()
+    status = "SUCCEEDED" if error is None else "FAILED"
+    return {"runId": wait.key, "status": status, "result": child.result, "error": error}
+
+
+def cancelled_child(wait: Wait) -> JsonObject:
+    """The end of a child that was asked to cancel."""
+    error = ErrorInfo(
+        code="CANCELED", category=Category.CANCELLED, message="The run was cancelled."
+    )
+    return {"runId": wait.key, "status": "CANCELED", "result": None, "error": error.as_json()}
+
+
+def unknown_child(wait: Wait) -> JsonObject:
+    """The end of a child that never began: nobody knows its definition."""
+    message = f"There is no definition {wait.detail['workflowId']!r} in the simulation."
+    unknown = ErrorInfo(code="WORKFLOW_UNKNOWN", category=Category.VALIDATION, message=message)
+    return {"runId": None, "status": "FAILED", "error": unknown.as_json()}
