@@ -6,20 +6,26 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.core.cli.command import PROGRAM, TIMEOUT_SECONDS
 from tests.core.cli.test_validate import UNREADABLE_TEXTS
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "howto" / "validate.md"
+PAGES = Path(__file__).resolve().parents[3] / "docs" / "howto"
+PAGE = PAGES / "validate.md"
 
 
-def test_the_example_is_true(tmp_path: Path) -> None:
-    """The document of the page gives the output of the page."""
-    text = PAGE.read_text(encoding="utf-8")
-    ((name, document),) = re.findall(r"`([\w.]+)`\n\n```yaml\n(.*?)```", text, re.DOTALL)
+@pytest.mark.parametrize(("page", "status"), [("validate", 1), ("simulate", 0)])
+def test_the_example_is_true(tmp_path: Path, page: str, status: int) -> None:
+    """The documents of the page give the output of the page."""
+    text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
+    documents = re.findall(r"`([\w.]+)`\n\n```yaml\n(.*?)```", text, re.DOTALL)
+    assert documents
     ((line, printed),) = re.findall(r"```console\n\$ (.*?)\n(.*?)```", text, re.DOTALL)
     program, *arguments = line.split()
     assert program == PROGRAM.name
-    (tmp_path / name).write_text(document, encoding="utf-8")
+    for name, document in documents:
+        (tmp_path / name).write_text(document, encoding="utf-8")
     ended = subprocess.run(
         [PROGRAM, *arguments],
         cwd=tmp_path,
@@ -30,7 +36,7 @@ def test_the_example_is_true(tmp_path: Path) -> None:
         check=False,
     )
     assert ended.stdout == printed
-    assert ended.returncode == 1
+    assert ended.returncode == status
 
 
 def test_every_code_of_the_page_is_shown() -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from alga_workflows_core.definition.document import parse_definition
 from alga_workflows_core.simulation.script import Script
 from alga_workflows_core.simulation.simulate import Simulator
-from alga_workflows_core.simulation.trace import not_reached, step_rows, wait_rows
+from alga_workflows_core.simulation.trace import not_entered, not_reached, step_rows, wait_rows
 from alga_workflows_core.types.json import Json
 
 DOCUMENT: Json = {
@@ -52,6 +52,7 @@ def test_rows_and_what_was_not_reached() -> None:
     assert (wait.path, wait.kind, wait.status) == ("maybe/nap", "time", "RESOLVED")
     assert (wait.opened_at, wait.due, wait.closed_at) == (start, end, end)
     assert not_reached(definition, facts) == ["other", "behind"]
+    assert not_entered(definition, facts) == ["/steps/0/else"]
 
 
 def test_rows_of_a_run_that_waits() -> None:

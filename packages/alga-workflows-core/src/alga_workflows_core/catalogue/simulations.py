@@ -26,6 +26,7 @@ from alga_workflows_core.simulation.simulate import Simulation, Simulator
 from alga_workflows_core.simulation.trace import (
     StepRow,
     WaitRow,
+    not_entered,
     not_reached,
     step_rows,
     wait_rows,
@@ -50,11 +51,12 @@ def simulate_offline(request: Json) -> JsonObject:
 def simulate_request(request: Json, catalogue: Catalogue, registry: Registry) -> JsonObject:
     """`{"definition", "definitions"?: those that it may call, …the members of a `Script`}` to
     `{"status", "result", "error", "variables", "endedAt", "steps", "waits", "calls", "trace",
-    "notReached", "unscripted"}`.
+    "notReached", "blocksNotEntered", "unscripted"}`.
 
     FindingsError if a definition has errors, TooLargeError `TOO_MUCH_WORK` for a run of more than
-    `MAX_FACTS` facts, InputError for the rest of what can be wrong. Pure
-    actions of `registry` are performed; of others the script says what they answer.
+    `MAX_FACTS` facts, InputError for the rest of what can be wrong. Pure actions of `registry` are
+    performed; of others the script says what they answer. `notReached` are ids of steps,
+    `blocksNotEntered` JSON Pointers into the definition.
     """
     if not isinstance(request, dict):
         raise InputError("The request has to be an object.", remedy='Send {"definition": …}.')
@@ -99,6 +101,7 @@ def report(definition: Definition, simulation: Simulation) -> JsonObject:
         ],
         "trace": [fact.model_dump(mode="json", by_alias=True) for fact in simulation.facts],
         "notReached": list(not_reached(definition, simulation.facts)),
+        "blocksNotEntered": list(not_entered(definition, simulation.facts)),
         "unscripted": simulation.unscripted,
     }
 

@@ -35,14 +35,11 @@ def because_of(error: ErrorInfo, former: ErrorInfo) -> ErrorInfo:
 
 def bounded(error: ErrorInfo) -> ErrorInfo:
     """As much of `error` as an error may hold: first its details are left out, then its causes."""
-    for smaller in (
-        error,
-        replace(error, details=_OMITTED),
-        replace(error, details=_OMITTED, cause=None),
-    ):
+    bare = replace(error, details=_OMITTED)
+    for smaller in (error, bare, replace(bare, cause=None)):
         if encoded_size(smaller.as_json()) <= MAX_ERROR_BYTES:
             return smaller
-    return replace(without_details, cause=None, message=f"{error.message[:_SHORT]}…")
+    return replace(bare, cause=None, message=f"{error.message[:_SHORT]}…")
 
 
 _OMITTED = {"omitted": "The details are too large for an error."}

@@ -227,7 +227,13 @@ class Run:
                 return Settled()
             if not self._holds():
                 return None
-            await self.block(lambda: not self._holds(), frame)
+            await self.hold(frame)
+
+    async def hold(self, frame: Frame) -> bool:
+        """Wait as long as the run is paused; whether it settles meanwhile."""
+        if not self._holds() and not self._settling:
+            return False
+        return await self.block(lambda: not self._holds(), frame) is Wake.SETTLED
 
     def _holds(self) -> bool:
         """Whether steps wait for `resume`. Those that clean up after a cancel do not."""

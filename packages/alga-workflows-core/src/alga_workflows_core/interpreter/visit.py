@@ -51,6 +51,10 @@ class Walker(Protocol):
         """Wait until `ready()` or `due`, or until the frame is cancelled or the run settles."""
         ...
 
+    async def hold(self, frame: Frame) -> bool:
+        """Wait as long as the run is paused; whether it settles meanwhile."""
+        ...
+
     def observe(self, kind: Callable[..., Fact], **fields: Json) -> Fact:
         """Say that something happened now."""
         ...

@@ -26,9 +26,27 @@ async def wait_for(
 ) -> Waited | Settled:
     """Wait until all of some waits with one deadline have been resolved, or it has passed.
 
-    `describe` is asked once; `node` keeps the waits as `{"ws": […]}` while they are open. What came
-    before a deadline or a cancel is told, even if nobody had looked yet.
+    `describe` is asked once; `node` keeps `{"ws": the waits}` while they are open, and `{"rs": what
+    ended them, "wk": wake}` while that is held by a pause. What came before a deadline or a cancel
+    is told, even if nobody had looked yet.
     """
+    if "rs" not in node:
+        wake = await _until_over(visit, node, describe)
+        if wake is Wake.SETTLED:
+            return Settled()
+    # Deadlines pass while the run is paused; what that means is told when it goes on.
+    if await visit.run.hold(visit.frame):
+        return Settled()
+    waited = Waited(Wake(node["wk"]), node["rs"])
+    for name in ("ws", "rs", "wk"):
+        del node[name]
+    return waited
+
+
+async def _until_over(
+    visit: Visit, node: JsonObject, describe: Callable[[], Sequence[Wait]]
+) -> Wake:
+    """SETTLED while they are open; else they are closed, and the node says how they ended."""
     run, effects = visit.run, visit.effects
     if "ws" not in node:
         waits = describe()
@@ -52,11 +70,10 @@ async def wait_for(
         return all(run.resolution(wait.key) is not None for wait in waits)
 
     wake = await run.block(ready, visit.frame, waits[0].due)
-    if wake is Wake.SETTLED:
-        return Settled()
-    resolutions = [await _close(visit, wait, wake) for wait in waits]
-    del node["ws"]
-    return Waited(wake, resolutions)
+    if wake is not Wake.SETTLED:
+        node["rs"] = [await _close(visit, wait, wake) for wait in waits]
+        node["wk"] = wake.value
+    return wake
 
 
 def next_key(visit: Visit, mark: str = "") -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alga_workflows_core.definition.document import Definition, walk
+from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.interpreter.facts import (
     Fact,
     StepFinished,
@@ -81,3 +82,14 @@ def not_reached(definition: Definition, facts: Iterable[Fact]) -> Sequence[str]:
     """The ids of the steps that never began, in document order."""
     begun = {fact.step_id for fact in facts if isinstance(fact, StepStarted)}
     return [step.id for _, step in walk(definition.steps) if step.id not in begun]
+
+
+def not_entered(definition: Definition, facts: Iterable[Fact]) -> Sequence[str]:
+    """The blocks none of whose steps ever began, as JSON Pointers in document order."""
+    begun = {fact.step_id for fact in facts if isinstance(fact, StepStarted)}
+    return [
+        here + pointer(*block.place)
+        for here, step in walk(definition.steps)
+        for block in step.blocks()
+        if begun.isdisjoint(inner.id for inner in block.steps)
+    ]
