@@ -1,0 +1,70 @@
+"""A run that is cancelled in Temporal ends, with its row and its steps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest_asyncio
+from temporalio.client import Client, WorkflowExecutionStatus
+
+from alga_workflows_core.temporal.names import workflow_id
+from tests.api.service import published
+
+DEADLINE = 20.0
+
+
+@pytest_asyncio.fixture
+async def silent_url() -> AsyncGenerator[tuple[str, asyncio.Event]]:
+    """A server that accepts a request and never answers, and whether it was asked."""
+    asked = asyncio.Event()
+    ending = asyncio.Event()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        asked.set()
+        await ending.wait()
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", asked
+    finally:
+        ending.set()
+        server.close()
+        await server.wait_closed()
+
+
+async def test_a_cancelled_run_ends_in_its_row_too(
+    api: httpx.AsyncClient, temporal_client: Client, silent_url: tuple[str, asyncio.Event]
+) -> None:
+    """While an action is under way: CANCELED in Temporal, in the row of the run and of the step."""
+    url, asked = silent_url
+    steps: list[dict[str, Any]] = [
+        {
+            "id": "ask",
+            "type": "action.call",
+            "config": {
+                "actionId": "http.request",
+                "version": 1,
+                "inputMapping": {"method": "GET", "url": url},
+            },
+        },
+        {"id": "never", "type": "control.return", "value": 1},
+    ]
+    await published(api, {"id": "silent", "name": "Silent", "steps": steps})
+    run_id = (await api.post("/definitions/silent/runs", json={})).json()["runId"]
+    await asyncio.wait_for(asked.wait(), DEADLINE)
+    handle = temporal_client.get_workflow_handle(workflow_id(UUID(run_id)))
+    await handle.cancel()
+    async with asyncio.timeout(DEADLINE):
+        while (run := (await api.get(f"/runs/{run_id}")).json())["status"] != "CANCELED":
+            await asyncio.sleep(0.05)
+        while (await handle.describe()).status is not WorkflowExecutionStatus.CANCELED:
+            await asyncio.sleep(0.05)
+    assert run["error"]["code"] == "CANCELED"
+    rows = (await api.get(f"/runs/{run_id}/steps")).json()["items"]
+    assert [(row["path"], row["status"]) for row in rows] == [("ask", "CANCELED")]
