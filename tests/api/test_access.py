@@ -59,6 +59,8 @@ async def ask(service: Service, method: str, path: str, key: str | None) -> http
     body: Any = {"wait": 30} if path.endswith("/runs") else DRAFT
     if path.endswith(("/publish", "/pause", "/resume", "/archive", "/activate")):
         body = {}
+    if path.endswith("/simulate"):
+        body = {"definition": DRAFT}
     async with httpx.AsyncClient(base_url=service.locked_url, headers=headers) as client:
         return await client.request(method, path, json=None if method == "GET" else body)
 

@@ -19,6 +19,7 @@ SAMPLE = json.loads(files("workflow_worker.samples").joinpath("ticket-triage.jso
 BODIES = {
     ("put", "/api/v1/definitions/{definition_id}/draft"): "Definition",
     ("post", "/api/v1/validate"): "Definition",
+    ("post", "/api/v1/simulate"): "SimulationRequest",
     ("post", "/api/v1/definitions/{definition_id}/publish"): "Publish",
     ("post", "/api/v1/definitions/{definition_id}/activate"): "Activate",
     ("post", "/api/v1/definitions/{definition_id}/pause"): "StateChange",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, cast
+from typing import Annotated, Any, cast
 from uuid import NAMESPACE_OID, uuid5
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from alga_workflows_core.actions.builtin.catalogue import builtin_registry
@@ -48,25 +48,33 @@ def simulate_offline(request: Json) -> JsonObject:
     return simulate_request(request, Catalogue(actions=registry.specs()), registry)
 
 
+class SimulationRequest(Script):
+    """A definition, those that it may call, and the script of the world around its run."""
+
+    definition: Annotated[JsonObject, Field(description="The definition; it need not be stored.")]
+    definitions: Annotated[
+        list[JsonObject],
+        Field(
+            default_factory=list[JsonObject],
+            max_length=MAX_DEFINITIONS,
+            description="Definitions that it may call.",
+        ),
+    ]
+
+
 def simulate_request(request: Json, catalogue: Catalogue, registry: Registry) -> JsonObject:
-    """`{"definition", "definitions"?: those that it may call, …the members of a `Script`}` to
-    `{"status", "result", "error", "variables", "endedAt", "steps", "waits", "calls", "trace",
-    "notReached", "blocksNotEntered", "unscripted"}`.
+    """What `report` says of the simulation that `request`, a `SimulationRequest`, asks for.
 
     FindingsError if a definition has errors, TooLargeError `TOO_MUCH_WORK` for a run of more than
     `MAX_FACTS` facts, InputError for the rest of what can be wrong. Pure actions of `registry` are
-    performed; of others the script says what they answer. `notReached` are ids of steps,
-    `blocksNotEntered` JSON Pointers into the definition.
+    performed; of others the script says what they answer.
     """
-    if not isinstance(request, dict):
-        raise InputError("The request has to be an object.", remedy='Send {"definition": …}.')
-    members = dict(cast("JsonObject", request))
-    definition = _definition(members.pop("definition", None), "/definition", catalogue)
+    script = _read(request)
+    definition = _definition(script.definition, "/definition", catalogue)
     called = [
         _definition(document, f"/definitions/{index}", catalogue)
-        for index, document in enumerate(_called(members.pop("definitions", [])))
+        for index, document in enumerate(script.definitions)
     ]
-    script = _script(members)
     if definition.payload_schema is not None:
         check_payload(definition.payload_schema, script.payload, definition_id=definition.id)
     simulator = Simulator(
@@ -79,7 +87,12 @@ def simulate_request(request: Json, catalogue: Catalogue, registry: Registry) ->
 
 
 def report(definition: Definition, simulation: Simulation) -> JsonObject:
-    """The simulation as JSON."""
+    """`{"status", "result", "error", "variables", "endedAt", "steps", "waits", "calls", "trace",
+    "notReached", "blocksNotEntered", "unscripted"}`.
+
+    `notReached` are ids of steps, `blocksNotEntered` JSON Pointers into the definition,
+    `unscripted` the paths of calls that the script says nothing of.
+    """
     return {
         "status": simulation.status,
         "result": simulation.result,
@@ -131,22 +144,13 @@ def _definition(document: Json, here: str, catalogue: Catalogue) -> Definition:
     )
 
 
-def _called(listed: Json) -> list[Json]:
-    if isinstance(listed, list) and len(cast("list[Json]", listed)) <= MAX_DEFINITIONS:
-        return cast("list[Json]", listed)
-    raise InputError(
-        f"`definitions` has to be a list of {MAX_DEFINITIONS} documents at most.",
-        path="/definitions",
-    )
-
-
-def _script(members: Mapping[str, Json]) -> Script:
+def _read(request: Json) -> SimulationRequest:
     try:
-        return Script.model_validate(members, by_alias=True, by_name=False)
+        return SimulationRequest.model_validate(request, by_alias=True, by_name=False)
     except ValidationError as error:
         fault = cast("Mapping[str, Any]", error.errors(include_url=False, include_input=False)[0])
         raise InputError(
-            f"The script is not valid: {faults.sentence(fault)}.",
+            f"The request is not valid: {faults.sentence(fault)}.",
             code="SCRIPT_INVALID",
             path=pointer(*fault["loc"]),
             remedy="docs/steps/README.md says what a script can say.",

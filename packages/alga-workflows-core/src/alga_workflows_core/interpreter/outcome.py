@@ -64,7 +64,7 @@ def as_json(outcome: Outcome) -> JsonObject:
             return {"k": "error", "e": error.as_json()}
         case Cancelled(reason):
             return {"k": "cancelled", "e": reason.as_json()}
-        case Settled():
+        case _:
             raise ValueError("a settled step has not ended")
 
 

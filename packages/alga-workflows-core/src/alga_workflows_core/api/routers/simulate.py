@@ -4,20 +4,40 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
+from alga_workflows_core.api import openapi
 from alga_workflows_core.api.access import Reader
 from alga_workflows_core.api.body import read_json
-from alga_workflows_core.catalogue.simulations import simulate_offline
+from alga_workflows_core.catalogue.simulations import SimulationRequest, simulate_offline
+from alga_workflows_core.definition.model import Model
 from alga_workflows_core.infra.bounded import BoundedProcesses
-from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.json import Json, JsonObject
+
+
+class SimulationView(Model):
+    """What the run did; see `catalogue.simulations.report`."""
+
+    status: str
+    result: Json
+    error: JsonObject | None
+    variables: JsonObject
+    ended_at: str
+    steps: list[JsonObject]
+    waits: list[JsonObject]
+    calls: list[JsonObject]
+    trace: list[JsonObject]
+    not_reached: list[str]
+    blocks_not_entered: list[str]
+    unscripted: list[str]
 
 
 def router(processes: BoundedProcesses) -> APIRouter:
     """The endpoint; simulations run in `processes`."""
     routes = APIRouter(tags=["definitions"])
 
-    @routes.post("/simulate")
-    async def simulate(request: Request, _caller: Reader) -> JsonObject:
+    @routes.post("/simulate", openapi_extra=openapi.body(SimulationRequest))
+    async def simulate(request: Request, _caller: Reader) -> SimulationView:
         """Run a definition in virtual time against a script of the world; nothing is stored."""
-        return await processes.run(simulate_offline, await read_json(request))
+        report = await processes.run(simulate_offline, await read_json(request))
+        return SimulationView.model_validate(report)
 
     return routes
