@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from alga_workflows_core.errors import Category, ErrorInfo
-from alga_workflows_core.interpreter.catching import bounded
+from alga_workflows_core.interpreter.catching import bounded, is_fatal
 from alga_workflows_core.interpreter.effects import ActionCall
 from alga_workflows_core.interpreter.retrying import Erred, Succeeded
 from alga_workflows_core.interpreter.visit import Visit, Wake
@@ -35,4 +35,7 @@ async def perform(visit: Visit, call: ActionCall) -> Succeeded | Erred:
     error = replace(
         attempt.error, step=visit.path, attempt=max(attempt.error.attempt, call.attempt)
     )
+    if is_fatal(error):
+        # What an action says is recorded, so it is the same when the run is replayed.
+        error = replace(error, category=Category.ACTION)
     return Erred(bounded(error), unknown=attempt.unknown)

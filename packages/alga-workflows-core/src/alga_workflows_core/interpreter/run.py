@@ -59,6 +59,7 @@ class Run:
     """Drives `effects`; knows neither Temporal nor a database.
 
     `state` is what `settled_state` answered in a former execution, else None: the run begins.
+    ValueError if it has another format.
     """
 
     def __init__(
@@ -74,6 +75,8 @@ class Run:
         self.effects = effects
         self.zone = definition.zone
         held = state or {}
+        if held.get("format", STATE_FORMAT) != STATE_FORMAT:
+            raise ValueError(f"the state has format {held['format']}; this reads {STATE_FORMAT}")
         self.lanes = LaneBudget(held.get("lanes", 1))
         self._began = state is not None
         self.cursor: JsonObject = held.get("cursor", {})
