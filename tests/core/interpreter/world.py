@@ -71,6 +71,9 @@ class World:
     ) -> None:
         assert ready(), f"nothing happens before {due} at {place}"
 
+    async def business_due(self, duration: str, calendar: str | None) -> datetime:
+        raise AssertionError(f"there is no calendar {calendar} to count {duration} by")
+
     async def open_wait(self, wait: Wait) -> Any:
         raise AssertionError(f"nothing ends {wait.key}")
 

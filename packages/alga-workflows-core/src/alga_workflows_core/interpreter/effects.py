@@ -102,6 +102,14 @@ class Effects(Protocol):
         """
         ...
 
+    async def business_due(self, duration: str, calendar: str | None) -> datetime:
+        """When the working time `duration` that begins now is over, in UTC.
+
+        `calendar` is its name; None is the tenant's own. StepError without a step:
+        `CALENDAR_UNKNOWN`, or `DURATION_INVALID` if that is no working time.
+        """
+        ...
+
     def start(self, call: ActionCall) -> Attempt:
         """Begin to perform an action."""
         ...

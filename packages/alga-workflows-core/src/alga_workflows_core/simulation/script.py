@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, model_validator
 
 from alga_workflows_core.calendars.durations import after, parse_duration
+from alga_workflows_core.calendars.parsing import parse_calendar
 from alga_workflows_core.definition.events import EventName
+from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.model import Part, field_fault
 from alga_workflows_core.definition.policies import ErrorCode
 from alga_workflows_core.definition.values import DurationText
@@ -148,6 +150,23 @@ class ScriptedDeed(Part):
         return self
 
 
+def _calendar(value: JsonObject) -> JsonObject:
+    parse_calendar(value)
+    return value
+
+
+CalendarName = Annotated[str, Field(pattern=DEFINITION_ID)]
+
+ScriptedCalendar = Annotated[
+    JsonObject,
+    AfterValidator(_calendar),
+    Field(
+        examples=[{"zone": "Europe/Vienna", "weekly": {"monday": ["08:00-12:00", "13:00-17:00"]}}]
+    ),
+]
+"""A calendar as `calendars.parsing` has it."""
+
+
 class Script(Part):
     """A run's input and the world around it."""
 
@@ -166,6 +185,10 @@ class Script(Part):
     )
     children: list[ScriptedChild] = Field(
         default_factory=list[ScriptedChild], description="How called ones end."
+    )
+    calendars: dict[CalendarName, ScriptedCalendar] = Field(
+        default_factory=dict[str, JsonObject],
+        description="Calendars by name; `default` is the tenant's own.",
     )
     operator: list[ScriptedDeed] = Field(
         default_factory=list[ScriptedDeed], description="What operators do."

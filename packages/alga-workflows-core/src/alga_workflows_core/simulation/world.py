@@ -8,6 +8,7 @@ from datetime import datetime
 from random import Random
 
 from alga_workflows_core.calendars.durations import after, parse_duration
+from alga_workflows_core.calendars.parsing import parse_calendar
 from alga_workflows_core.definition.action_spec import ActionSpec
 from alga_workflows_core.errors import Category, ErrorInfo, TooLargeError
 from alga_workflows_core.interpreter.effects import ActionCall
@@ -15,6 +16,7 @@ from alga_workflows_core.interpreter.facts import Fact
 from alga_workflows_core.interpreter.performing import GRACE
 from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.interpreter.waits import Closing, Wait
+from alga_workflows_core.interpreter.working_time import working_time_due
 from alga_workflows_core.simulation.answers import (
     Entries,
     answered_task,
@@ -103,6 +105,9 @@ class SimulatedWorld:
         self._settles_soon = False
         self._start_child = start_child
         self._perform_pure = perform_pure
+        self._calendars = {
+            name: parse_calendar(calendar) for name, calendar in script.calendars.items()
+        }
         self._answers = Entries(script.actions)
         self._children = Entries(script.children)
         self._under_way: list[SimulatedAttempt] = []
@@ -141,6 +146,9 @@ class SimulatedWorld:
         self, ready: Callable[[], bool], due: datetime | None, place: tuple[int, ...] = ()
     ) -> None:
         await self._clock.wait_until(ready, due, place)
+
+    async def business_due(self, duration: str, calendar: str | None) -> datetime:
+        return working_time_due(self._calendars, calendar, duration, self.now())
 
     def start(self, call: ActionCall) -> SimulatedAttempt:
         self.calls.append(call)

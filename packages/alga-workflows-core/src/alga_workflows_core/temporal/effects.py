@@ -87,6 +87,15 @@ class TemporalEffects:
             # It is due; the caller looks at what is ready.
             return
 
+    async def business_due(self, duration: str, calendar: str | None) -> datetime:  # noqa: ARG002
+        raise StepError(
+            ErrorInfo(
+                code="ENGINE_UNSUPPORTED",
+                category=Category.VALIDATION,
+                message="This release has no calendars to count working time by.",
+            )
+        )
+
     def start(self, call: ActionCall) -> TemporalAttempt:
         return TemporalAttempt(asyncio.ensure_future(self._perform(call)))
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from alga_workflows_core.definition.steps.time_wait import TimeWaitStep, WaitDuration, WaitUntil
+from alga_workflows_core.definition.steps.time_wait import (
+    TimeWaitStep,
+    WaitBusinessTime,
+    WaitUntil,
+)
 from alga_workflows_core.errors import Category
 from alga_workflows_core.interpreter.durations import due_of, moment_of
+from alga_workflows_core.interpreter.effects import StepError
 from alga_workflows_core.interpreter.outcome import Cancelled, Outcome, Settled
 from alga_workflows_core.interpreter.visit import Visit, Wake
 from alga_workflows_core.interpreter.waiting import next_key, wait_for
@@ -17,7 +23,7 @@ async def run(step: TimeWaitStep, visit: Visit) -> Outcome:
     """Wait; a time that has passed is no wait."""
     node = visit.node
     if "until" not in node:
-        node["until"] = _due(step, visit).isoformat()
+        node["until"] = (await _due(step, visit)).isoformat()
     visit.output = {"until": node["until"]}
     due = datetime.fromisoformat(node["until"])
     if "ws" not in node and due <= visit.effects.now():
@@ -33,14 +39,23 @@ async def run(step: TimeWaitStep, visit: Visit) -> Outcome:
     return Cancelled(reason) if waited.wake is Wake.CANCELLED and reason is not None else None
 
 
-def _due(step: TimeWaitStep, visit: Visit) -> datetime:
+async def _due(step: TimeWaitStep, visit: Visit) -> datetime:
     config = step.config
     if isinstance(config, WaitUntil):
         return moment_of(visit, config.until)
-    counted = isinstance(config, WaitDuration)
-    due = due_of(visit, config.duration, config.duration_ms) if counted else None
-    if due is not None:
-        return due
-    raise visit.error(
-        "CALENDAR_UNAVAILABLE", Category.VALIDATION, "This release has no calendars to count by."
-    )
+    if isinstance(config, WaitBusinessTime):
+        return await _business_due(config, visit)
+    due = due_of(visit, config.duration, config.duration_ms)
+    # The document has one of the two.
+    return visit.effects.now() if due is None else due
+
+
+async def _business_due(config: WaitBusinessTime, visit: Visit) -> datetime:
+    duration = visit.scope.resolve(config.duration, visit.path)
+    if not isinstance(duration, str):
+        message = "Working time is a text as in PT8H or P2D."
+        raise visit.error("DURATION_INVALID", Category.VALIDATION, message)
+    try:
+        return await visit.effects.business_due(duration, config.calendar)
+    except StepError as error:
+        raise StepError(replace(error.info, step=visit.path)) from error
