@@ -6,7 +6,15 @@ from collections.abc import Mapping
 
 import httpx
 
-from alga_workflows_core.actions.builtin import http_request, log, text
+from alga_workflows_core.actions.builtin import (
+    collections,
+    dates,
+    http_request,
+    json,
+    log,
+    numbers,
+    text,
+)
 from alga_workflows_core.actions.contract import Action
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.definition.action_spec import ActionSpec
@@ -14,7 +22,11 @@ from alga_workflows_core.definition.action_spec import ActionSpec
 
 def builtin_actions(client: httpx.AsyncClient) -> list[Action]:
     """All of them; `client` is what `http.request` reaches the world with."""
-    return [*text.actions(), *log.actions(), *http_request.actions(client)]
+    families = (text, json, collections, dates, numbers, log)
+    return [
+        *(action for family in families for action in family.actions()),
+        *http_request.actions(client),
+    ]
 
 
 def builtin_registry() -> Registry:
