@@ -179,12 +179,13 @@ TASK = _joined(
     DEADLINE,
 )
 _MOMENTS = st.sampled_from(["2026-12-24T18:00:00+01:00", "2027-01-01T00:00", *EXPRESSIONS])
+_WORKING_TIMES = st.sampled_from(["PT8H", "P2D", "P1DT0.5S", *EXPRESSIONS])
 PAUSE = st.one_of(
     _object({"mode": st.just("duration"), "duration": DURATION_VALUES}),
     _object({"mode": st.just("duration"), "durationMs": MILLISECONDS}),
     _object({"mode": st.just("until"), "until": _MOMENTS}),
     _object(
-        {"mode": st.just("businessTime"), "duration": DURATION_VALUES},
+        {"mode": st.just("businessTime"), "duration": _WORKING_TIMES},
         calendar=st.sampled_from(["support-hours", "w"]),
     ),
 )

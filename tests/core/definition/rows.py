@@ -271,6 +271,17 @@ def duration(**more: Any) -> Row:
     )
 
 
+def working_time() -> Row:
+    """A duration of working time, or an expression that gives one."""
+    row = duration(default=...)
+    says = "is not allowed here: working time has days, hours, minutes and seconds only"
+    return Row(
+        takes=["P2D", "PT8H", "P1DT30M", {"$expr": "'P1W'"}],
+        refuses=[*row.refuses, *(no(value, says) for value in ("P1W", "P1M", "P1Y", "P1M1D"))],
+        default=...,
+    )
+
+
 def milliseconds(**more: Any) -> Row:
     """What `timeout` and `duration` are in milliseconds."""
     row = whole(1, LONGEST_MS)

@@ -20,6 +20,7 @@ from tests.core.definition.rows import (
     step,
     whole,
     words,
+    working_time,
 )
 from tests.core.definition.rows_of_calls import kind, part
 from tests.core.definition.rows_of_control import several
@@ -140,7 +141,7 @@ WAITS = {
         where="/steps/0/config",
         rows={
             "mode": _mode("businessTime"),
-            "duration": duration(default=...),
+            "duration": working_time(),
             "calendar": Row(
                 takes=["support-hours", "a", "9" * 128],
                 refuses=[

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from copy import deepcopy
 from datetime import UTC, datetime
 
 import pytest
@@ -41,7 +40,7 @@ def _document(depth: int) -> Json:
     }
 
 
-DOCUMENT: JsonObject = {**deepcopy(_document(2))}  # type: ignore[dict-item]
+DOCUMENT: JsonObject = _document(2)
 
 
 class _Maker:

@@ -17,10 +17,11 @@ from alga_workflows_core.definition.document import parse_definition
 from alga_workflows_core.simulation.script import Script
 from alga_workflows_core.simulation.simulate import Simulation, Simulator
 from alga_workflows_core.simulation.trace import step_rows, wait_rows
+from alga_workflows_core.types.states import RunStatus
 from tests.core.interpreter.generated import Json, scenarios
 
 EXAMPLES = int(os.environ.get("ALGA_EXAMPLES", "300"))
-ENDS = {"SUCCEEDED", "FAILED", "CANCELED", "TIMED_OUT", "WAITING"}
+ENDS = set(RunStatus) - {RunStatus.QUEUED, RunStatus.STARTING}
 
 
 def simulated(scenario: tuple[Json, Json], **how: Any) -> Simulation:

@@ -122,7 +122,7 @@ def test_a_state_goes_on_to_the_same_end(name: str) -> None:
     async def both() -> dict[str, Any]:
         former = await other.settled()
         run = other.run(golden(name))
-        assert run.paused is former.paused
+        assert run.status is former.status
         return await other.ended(run)
 
     assert other.clock.run(both()) == whole

@@ -20,7 +20,7 @@ from collections.abc import Set as AbstractSet
 from datetime import date
 from itertools import pairwise
 from typing import cast
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from alga_workflows_core.calendars.business import (
     DAY_MINUTES,
@@ -29,6 +29,7 @@ from alga_workflows_core.calendars.business import (
     Holiday,
     Hours,
 )
+from alga_workflows_core.calendars.zones import is_zone
 from alga_workflows_core.types.json import Json, JsonObject
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -86,12 +87,8 @@ def _list(value: Json, where: str, most: int) -> Sequence[Json]:
 
 
 def _zone(name: Json) -> ZoneInfo:
-    try:
-        if isinstance(name, str) and len(name) <= 80:
-            return ZoneInfo(name)
-    except (OSError, ValueError, ZoneInfoNotFoundError):
-        # A folder of zones (`Europe`) or a path that leads elsewhere.
-        pass
+    if isinstance(name, str) and is_zone(name):
+        return ZoneInfo(name)
     raise ValueError(f"zone: {name!r:.80} is no time zone; they are named as in Europe/Vienna")
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Annotated, Literal, TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
 from alga_workflows_core.calendars.durations import LONGEST_MS
+from alga_workflows_core.calendars.zones import is_zone
 from alga_workflows_core.definition.events import EventName, Trigger
 from alga_workflows_core.definition.faults import quoted
 from alga_workflows_core.definition.identifiers import DEFINITION_ID
@@ -50,18 +49,8 @@ class Concurrency(Part):
     ] = "queue"
 
 
-@lru_cache(maxsize=1024)
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, ZoneInfoNotFoundError):
-        # A folder of zones (`Europe`) or a path that leads elsewhere.
-        return False
-    return True
-
-
 def _zone(name: str) -> str:
-    if len(name) > 80 or not _is_zone(name):
+    if not is_zone(name):
         raise ValueError(f"{quoted(name)} is no time zone; they are named as in Europe/Vienna")
     return name
 

@@ -17,6 +17,10 @@ Prose = Annotated[str, Field(pattern=PROSE)]
 """Text of any form that a `text` column can hold: everything but the NUL character."""
 
 
+BY_KIND = Field(discriminator="kind")
+"""Tells models of a union apart by their field `kind`."""
+
+
 class Model(BaseModel):
     """Frozen; unknown fields are refused; names are camelCase outside and snake_case inside."""
 

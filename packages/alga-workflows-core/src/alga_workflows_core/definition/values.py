@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeAlias, cast
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from alga_workflows_core.calendars import durations
+from alga_workflows_core.calendars.working_days import parse_working_time
 from alga_workflows_core.definition import paths
 from alga_workflows_core.definition.faults import quoted
 from alga_workflows_core.types.json import Json, JsonObject
@@ -74,6 +75,16 @@ def duration_fault(value: Json) -> str | None:
     except ValueError as error:
         return f"{quoted(value)} is not allowed here: {error}"
     return "It has to be longer than nothing" if duration.is_zero else None
+
+
+def _working_time_fault(value: Json) -> str | None:
+    fault = duration_fault(value)
+    if fault is None and isinstance(value, str):
+        try:
+            parse_working_time(value)
+        except ValueError as error:
+            return f"{quoted(value)} is not allowed here: {error}"
+    return fault
 
 
 def _duration(value: str) -> str:
@@ -146,6 +157,13 @@ DurationText = Annotated[
 
 DurationValue = Annotated[Json, _literal(duration_fault), _or_expression(_DURATION_SCHEMA)]
 """A duration, or an expression that gives one."""
+
+WorkingTimeValue = Annotated[
+    Json,
+    _literal(_working_time_fault),
+    _or_expression({**_DURATION_SCHEMA, "not": {"pattern": "^P[^T]*[YMW]"}}),
+]
+"""A duration of working time, or an expression that gives one: days and exact time only."""
 
 MomentValue = Annotated[
     Json, _literal(_moment_fault), _or_expression({"type": "string", "format": "date-time"})

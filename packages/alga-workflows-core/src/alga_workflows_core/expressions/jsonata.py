@@ -16,7 +16,7 @@ import jsonatapy
 from alga_workflows_core.expressions import errors, limits
 from alga_workflows_core.expressions.bounds import bounded
 from alga_workflows_core.expressions.errors import ExpressionError
-from alga_workflows_core.expressions.syntax import fault_position
+from alga_workflows_core.expressions.positions import fault_position, raised_position
 from alga_workflows_core.types.json import Json, JsonObject
 
 Functions = Mapping[str, Callable[..., Json]]
@@ -103,7 +103,8 @@ def outcome(
             max_sequence_length=limits.MAX_SEQUENCE_LENGTH,
         )
     except ValueError as error:
-        return errors.from_engine(str(error), shown)
+        message = str(error)
+        return errors.from_engine(message, shown, position=raised_position(shown, message))
     except TypeError as error:
         # The engine reads the document lazily and stops at what is not JSON, or over 64 bits.
         return errors.from_engine(str(error), shown, otherwise=errors.TYPE)

@@ -9,9 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
-
-from alga_workflows_core.definition.model import Model
+from alga_workflows_core.definition.model import BY_KIND, Model
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import RunStatus, StepStatus
 
@@ -121,5 +119,5 @@ Fact: TypeAlias = Annotated[
     | CallUndone
     | RunLabelled
     | RunFinished,
-    Field(discriminator="kind"),
+    BY_KIND,
 ]

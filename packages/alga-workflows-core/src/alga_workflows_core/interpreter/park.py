@@ -9,7 +9,7 @@ from alga_workflows_core.errors import ErrorInfo
 from alga_workflows_core.interpreter.outcome import Cancelled, Settled
 from alga_workflows_core.interpreter.visit import Visit, Wake
 from alga_workflows_core.interpreter.waiting import next_key, wait_for
-from alga_workflows_core.interpreter.waits import Wait
+from alga_workflows_core.interpreter.waits import PARK, Wait
 from alga_workflows_core.types.json import Json
 
 Deed: TypeAlias = Literal["retry", "skip", "fail"]
@@ -27,7 +27,7 @@ async def park(visit: Visit, error: ErrorInfo) -> Decision | Settled | Cancelled
     """Wait for an operator, without limit. The node keeps `{"park": open wait}` meanwhile."""
 
     def describe() -> list[Wait]:
-        key = next_key(visit, "~park")
+        key = next_key(visit, PARK)
         detail = {"error": error.as_json()}
         return [Wait(kind="park", key=key, path=visit.path, due=None, detail=detail)]
 

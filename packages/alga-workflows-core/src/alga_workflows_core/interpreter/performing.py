@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.interpreter.catching import bounded, is_fatal
-from alga_workflows_core.interpreter.effects import ActionCall
+from alga_workflows_core.interpreter.effects import ActionCall, Attempt
 from alga_workflows_core.interpreter.retrying import Erred, Succeeded
 from alga_workflows_core.interpreter.visit import Visit, Wake
 
@@ -17,13 +17,10 @@ GRACE = timedelta(seconds=2)
 
 async def perform(visit: Visit, call: ActionCall) -> Succeeded | Erred:
     """The outcome of one attempt. When the step is cancelled the action is asked to stop."""
-    run = visit.run
     attempt = visit.effects.start(call)
-    wake = await run.block(lambda: attempt.done, visit.frame, settle=False)
-    if wake is Wake.CANCELLED:
-        attempt.cancel()
-        due = visit.effects.now() + GRACE
-        await visit.effects.wait_until(lambda: attempt.done, due, visit.frame.place)
+    visit.run.acting += 1
+    await _until_over(visit, attempt)
+    visit.run.acting -= 1
     if not attempt.done:
         message = "The action was abandoned when its step was cancelled."
         error = ErrorInfo(
@@ -39,3 +36,11 @@ async def perform(visit: Visit, call: ActionCall) -> Succeeded | Erred:
         # What an action says is recorded, so it is the same when the run is replayed.
         error = replace(error, category=Category.ACTION)
     return Erred(bounded(error), unknown=attempt.unknown)
+
+
+async def _until_over(visit: Visit, attempt: Attempt) -> None:
+    wake = await visit.run.block(lambda: attempt.done, visit.frame, settle=False)
+    if wake is Wake.CANCELLED:
+        attempt.cancel()
+        due = visit.effects.now() + GRACE
+        await visit.effects.wait_until(lambda: attempt.done, due, visit.frame.place)

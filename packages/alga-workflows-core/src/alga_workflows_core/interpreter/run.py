@@ -36,6 +36,7 @@ from alga_workflows_core.interpreter.runners import RUNNERS
 from alga_workflows_core.interpreter.scope import Scope
 from alga_workflows_core.interpreter.variables import Variables
 from alga_workflows_core.interpreter.visit import Visit, Wake
+from alga_workflows_core.interpreter.waits import PARK
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import RunStatus, StepStatus
 
@@ -85,6 +86,7 @@ class Run:
         self._due: str | None = held.get("due")
         self._waits: dict[str, JsonObject | None] = held.get("waits", {})
         self._paused: bool = held.get("paused", False)
+        self.acting = 0
         self._settling = False
         self._over = False
         self._cancel = CancelScope()
@@ -104,9 +106,15 @@ class Run:
         return self._scope
 
     @property
-    def paused(self) -> bool:
-        """Whether somebody has paused it."""
-        return self._paused
+    def status(self) -> RunStatus:
+        """Where a run stands that has not ended: PAUSED, else PARKED if a step waits for an
+        operator, else RUNNING if an action is under way, else WAITING.
+        """
+        if self._holds():
+            return RunStatus.PAUSED
+        if any(found is None and f"{PARK}#" in key for key, found in self._waits.items()):
+            return RunStatus.PARKED
+        return RunStatus.RUNNING if self.acting else RunStatus.WAITING
 
     async def run(self) -> Finished | Settled:
         """Walk to the end, or until it has settled. Author's errors end in FAILED; only bugs are

@@ -10,12 +10,13 @@ from alga_workflows_core.interpreter.outcome import Outcome
 from alga_workflows_core.interpreter.steps import (
     action_call,
     assign,
+    break_,
     call_workflow,
+    continue_,
     event_wait,
     for_each,
     human_task,
     if_,
-    jumps,
     parallel,
     return_,
     saga,
@@ -31,9 +32,9 @@ from alga_workflows_core.interpreter.visit import Visit
 RUNNERS: Mapping[str, Callable[[Any, Visit], Awaitable[Outcome]]] = MappingProxyType(
     {
         "action.call": action_call.run,
-        "control.break": jumps.run,
+        "control.break": break_.run,
         "control.callWorkflow": call_workflow.run,
-        "control.continue": jumps.run,
+        "control.continue": continue_.run,
         "control.forEach": for_each.run,
         "control.if": if_.run,
         "control.parallel": parallel.run,

@@ -29,12 +29,13 @@ class Wake(Enum):
 
 
 class Walker(Protocol):
-    """The run, as far as steps use it."""
+    """The run, as far as steps use it. `acting`: how many actions are under way."""
 
     effects: Effects
     zone: str
     meta: JsonObject
     lanes: LaneBudget
+    acting: int
 
     async def walk(self, steps: Sequence[Step], frame: Frame, node: JsonObject) -> Outcome:
         """Run `steps` from where `node` says; stops at the first that does not go through."""

@@ -10,6 +10,9 @@ from alga_workflows_core.types.json import JsonObject
 
 WaitKind: TypeAlias = Literal["event", "time", "task", "child", "park"]
 
+PARK = "~park"
+"""What the keys of parked steps have behind the path."""
+
 Closing: TypeAlias = Literal["timed_out", "canceled"]
 """Why a run closes a wait that nothing resolved."""
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, TypeAlias
 
 from alga_workflows_core.definition.action_spec import ActionSpec
 from alga_workflows_core.definition.document import Definition
@@ -20,23 +19,22 @@ from alga_workflows_core.simulation.clock import NothingEverHappens, VirtualCloc
 from alga_workflows_core.simulation.script import Script, moment
 from alga_workflows_core.simulation.world import SimulatedWorld
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.states import RunStatus
 
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)
 """When a simulated run begins, if its script does not say."""
 
 MAX_CHILDREN = 100
 
-Status: TypeAlias = Literal["SUCCEEDED", "FAILED", "CANCELED", "TIMED_OUT", "WAITING"]
-"""WAITING: nothing would ever happen any more, or `until` was reached."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """How it went. `facts` are those of the run itself; `unscripted` the paths of the calls that
-    the script did not speak of, which were answered with `{}`.
+    """How it went. `status` is not final if `until` was reached or nothing would ever happen any
+    more; it is the one that the run has then. `facts` are those of the run itself; `unscripted` the
+    paths of the calls that the script did not speak of, which were answered with `{}`.
     """
 
-    status: Status
+    status: RunStatus
     result: Json
     error: ErrorInfo | None
     ended_at: datetime
@@ -167,7 +165,7 @@ class _Life:
     def told(self, finished: Finished | None) -> Simulation:
         run = self.world.run
         return Simulation(
-            status="WAITING" if finished is None else _status(finished),
+            status=self._status(finished),
             result=None if finished is None else finished.result,
             error=None if finished is None else finished.error,
             ended_at=self._clock.now,
@@ -179,14 +177,7 @@ class _Life:
             variables={} if run is None else run.scope.vars,
         )
 
-
-def _status(finished: Finished) -> Status:
-    match finished.status.value:
-        case "SUCCEEDED":
-            return "SUCCEEDED"
-        case "CANCELED":
-            return "CANCELED"
-        case "TIMED_OUT":
-            return "TIMED_OUT"
-        case _:
-            return "FAILED"
+    def _status(self, finished: Finished | None) -> RunStatus:
+        if finished is not None:
+            return finished.status
+        return RunStatus.RUNNING if self.world.run is None else self.world.run.status

@@ -7,8 +7,9 @@ from typing import cast
 
 from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.base import Block
+from alga_workflows_core.definition.steps.break_ import BreakStep
+from alga_workflows_core.definition.steps.continue_ import ContinueStep
 from alga_workflows_core.definition.steps.for_each import ForEachStep
-from alga_workflows_core.definition.steps.jumps import BreakStep, ContinueStep
 from alga_workflows_core.definition.steps.parallel import ParallelStep
 from alga_workflows_core.definition.steps.throw import ThrowStep
 from alga_workflows_core.definition.steps.union import Step

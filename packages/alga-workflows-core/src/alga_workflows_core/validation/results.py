@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from alga_workflows_core.definition.steps.break_ import BreakStep
+from alga_workflows_core.definition.steps.continue_ import ContinueStep
 from alga_workflows_core.definition.steps.for_each import ForEachStep
 from alga_workflows_core.definition.steps.if_ import IfStep
-from alga_workflows_core.definition.steps.jumps import BreakStep, ContinueStep
 from alga_workflows_core.definition.steps.parallel import ParallelStep
 from alga_workflows_core.definition.steps.return_ import ReturnStep
 from alga_workflows_core.definition.steps.saga import SagaStep

@@ -6,14 +6,14 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Annotated, NoReturn, TypeAlias
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field
 
 from alga_workflows_core.actions.builtin import date_patterns
 from alga_workflows_core.actions.builtin.refusals import refused
+from alga_workflows_core.calendars.zones import is_zone
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.expressions.timestamps import iso
 
@@ -24,18 +24,8 @@ _ISO = re.compile(
 )
 
 
-@lru_cache(maxsize=1024)
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, ZoneInfoNotFoundError):
-        # A folder of zones (`Europe`) or a path that leads elsewhere.
-        return False
-    return True
-
-
 def _zone(name: str) -> str:
-    if not _is_zone(name):
+    if not is_zone(name):
         raise ValueError("it is no time zone; they are named as in Europe/Vienna")
     return name
 

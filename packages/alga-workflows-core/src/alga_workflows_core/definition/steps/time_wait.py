@@ -10,7 +10,7 @@ from alga_workflows_core.calendars.durations import LONGEST_MS
 from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.model import Part, field_fault
 from alga_workflows_core.definition.steps.base import StepBase
-from alga_workflows_core.definition.values import DurationValue, MomentValue
+from alga_workflows_core.definition.values import DurationValue, MomentValue, WorkingTimeValue
 
 
 class WaitDuration(Part):
@@ -52,7 +52,7 @@ class WaitBusinessTime(Part):
 
     mode: Annotated[Literal["businessTime"], Field(description="For so long in working hours.")]
     duration: Annotated[
-        DurationValue, Field(description="How long the calendar's hours are counted.")
+        WorkingTimeValue, Field(description="How long the calendar's hours are counted.")
     ]
     calendar: Annotated[
         str | None,

@@ -11,12 +11,13 @@ from pydantic import Field
 from alga_workflows_core.definition.steps.action_call import ActionStep
 from alga_workflows_core.definition.steps.assign import AssignStep
 from alga_workflows_core.definition.steps.base import StepBase
+from alga_workflows_core.definition.steps.break_ import BreakStep
 from alga_workflows_core.definition.steps.call_workflow import CallWorkflowStep
+from alga_workflows_core.definition.steps.continue_ import ContinueStep
 from alga_workflows_core.definition.steps.event_wait import EventWaitStep
 from alga_workflows_core.definition.steps.for_each import ForEachStep
 from alga_workflows_core.definition.steps.human_task import TaskStep
 from alga_workflows_core.definition.steps.if_ import IfStep
-from alga_workflows_core.definition.steps.jumps import BreakStep, ContinueStep
 from alga_workflows_core.definition.steps.parallel import Branch, ParallelStep
 from alga_workflows_core.definition.steps.return_ import ReturnStep
 from alga_workflows_core.definition.steps.saga import SagaStep

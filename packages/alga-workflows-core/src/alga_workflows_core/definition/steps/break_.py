@@ -1,4 +1,4 @@
-"""`control.break` and `control.continue`: leave the nearest loop, or its turn."""
+"""`control.break`: leave the nearest loop; the run goes on behind it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,3 @@ class BreakStep(StepBase):
     """Leave the nearest loop; the run goes on behind it."""
 
     type: Annotated[Literal["control.break"], Field(description="Leave the nearest loop.")]
-
-
-class ContinueStep(StepBase):
-    """Leave this turn of the nearest loop; it goes on with the next."""
-
-    type: Annotated[Literal["control.continue"], Field(description="Go on with the next turn.")]

@@ -1,14 +1,22 @@
-"""Where a text stops being an expression."""
+"""Where in its text an expression is at fault."""
 
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alga_workflows_core.expressions.engine import check_syntax
+from alga_workflows_core.expressions.engine import (
+    ExpressionError,
+    Sources,
+    check_syntax,
+    evaluate,
+)
+
+SOURCES = Sources(now=lambda: datetime(2030, 1, 1, tzinfo=UTC), random=lambda: 0.5)
 
 _SOUND = [
     "payload.client.id",
@@ -136,3 +144,48 @@ def test_a_fault_in_a_long_text_is_found_fast() -> None:
     assert time.process_time() - began < 0.3
     assert error is not None
     assert error.position == len(text) - 1
+
+
+@pytest.mark.parametrize(
+    ("before", "fault"),
+    [
+        # An operator that is named, and there once.
+        ("payload.total ", "+ payload.name"),
+        ("payload.name ", "- 1"),
+        ("(1 + 2) ", "* payload.name"),
+        ("payload.name ", "< 3"),
+        ("[1", "..payload.name]"),
+        # A function that is named, or the only one there is.
+        ("1 + ", "$foo(1)"),
+        ("payload.name & ", "$sum(payload.name)"),
+        ("payload.list.", "$lookup(5, 2)"),
+    ],
+)
+def test_what_raised_an_error_has_its_place(before: str, fault: str) -> None:
+    """Where the engine names it, or it is the only one that may have raised it."""
+    with pytest.raises(ExpressionError) as raised:
+        evaluate(before + fault, {"payload": {"name": "n", "total": 1, "list": [1]}}, SOURCES)
+    assert raised.value.position == len(before)
+    assert raised.value.details["position"] == len(before)
+    assert f"at character {len(before) + 1}:" in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 + 2 + payload.name",
+        "-payload.name - 1",
+        "$sum(payload.name) + $count(1)",
+        "$map(payload.list, $lookup)",
+        "($f := function($x)<n:n>{ $x }; $f(payload.name) + $sum(1))",
+        "$error('boom')",
+        "payload.name(1)",
+        "$foo(1) + $foo(2)",
+    ],
+)
+def test_what_may_stand_in_two_places_has_none(text: str) -> None:
+    """Nothing is told that is not certain."""
+    with pytest.raises(ExpressionError) as raised:
+        evaluate(text, {"payload": {"name": "n", "list": [1]}}, SOURCES)
+    assert raised.value.position is None
+    assert "at character" not in raised.value.message

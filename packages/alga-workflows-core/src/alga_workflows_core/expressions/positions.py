@@ -1,11 +1,11 @@
-"""Where a text stops being an expression: the engine says what it met, but not at which offset."""
+"""Where in its text an expression is at fault: the engine says what it met, not at which offset."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 
-from alga_workflows_core.expressions.tokens import STRING, Tokens, tokens_of
+from alga_workflows_core.expressions.tokens import NAME, STRING, VARIABLE, Tokens, tokens_of
 
 # The engine reads from left to right and stops at the first of these. So it complains alike of the
 # text cut off behind the fault, and not of the text cut off before. Its other complaints come
@@ -44,6 +44,49 @@ def fault_position(text: str, message: str, complaint: Callable[[str], str | Non
     if first and complaint(text[: _end(tokens, first - 1)]) == message:
         return None
     return _within(tokens, first, text, message)
+
+
+def raised_position(text: str, message: str) -> int | None:
+    """The offset of what raised the engine's `message` when `text` ran; None if not certain.
+
+    The engine names an operator or a function, or says that some argument does not fit. That is
+    certain if `text` has only one of them.
+    """
+    tokens = tokens_of(text)
+    named = _NAMES_AN_OPERATOR.match(message)
+    if named:
+        kind = named[1] or named[2] or ".."
+        return _only(tokens, [i for i, each in enumerate(tokens.kinds) if each == kind])
+    unknown = _NAMES_A_FUNCTION.match(message)
+    if unknown:
+        return _only(tokens, [i for i, each in enumerate(tokens.texts) if each == unknown[1]])
+    if not _NAMES_NOTHING.match(message) or _makes_functions(tokens):
+        return None
+    names = [
+        index
+        for index, (kind, name) in enumerate(zip(tokens.kinds, tokens.texts, strict=True))
+        if kind == VARIABLE and name not in ("$", "$$")
+    ]
+    return _only(tokens, names)
+
+
+# 1 and 2 of an operator; a range has no name of its own. Functions are named with their dollar.
+_NAMES_AN_OPERATOR = re.compile(
+    r"(?:\w+ \w+: )*(?:T200[12]: The \w+ side of the (\S+) operator"
+    r'|T2009: .*operator "(\S+)"|T200[34]: )'
+)
+_NAMES_A_FUNCTION = re.compile(r"(?:\w+ \w+: )*T1006: .*: (\$\w+)\Z")
+_NAMES_NOTHING = re.compile(r"(?:\w+ \w+(?: \w+)*: )*T04\d\d: ")
+
+
+def _makes_functions(tokens: Tokens) -> bool:
+    """Whether there are functions besides those of the library, with arguments of their own."""
+    pairs = zip(tokens.kinds, tokens.texts, strict=True)
+    return any(kind == NAME and text in ("function", "λ") for kind, text in pairs)
+
+
+def _only(tokens: Tokens, indices: list[int]) -> int | None:
+    return tokens.positions[indices[0]] if len(indices) == 1 and tokens.complete else None
 
 
 def _within(tokens: Tokens, index: int, text: str, message: str) -> int:
