@@ -10,7 +10,7 @@ import pytest
 from alga_workflows_core.actions.builtin.catalogue import builtin_specs
 from alga_workflows_core.definition.action_spec import ActionKind, ActionSpec
 from alga_workflows_core.types.json import JsonObject
-from alga_workflows_core.validation.schemas import schema_faults
+from alga_workflows_core.validation.schema_faults import schema_faults
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "actions.md"
 ROW = re.compile(r"^\| `([a-z]+\.\w+)` \| (.+) \| (.*) \| (.*) \|$")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alga_workflows_core.validation.borders import MAX_CONCURRENCY
+from alga_workflows_core.validation.checks.borders import MAX_CONCURRENCY
 from alga_workflows_core.validation.findings import Severity
 from tests.core.validation.blocks import (
     LIST,

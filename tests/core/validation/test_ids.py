@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alga_workflows_core.validation.ids import MAX_STEP_PATH
+from alga_workflows_core.validation.checks.ids import MAX_STEP_PATH
 from tests.core.validation.blocks import (
     Step,
     again,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alga_workflows_core.errors import InputError
 from alga_workflows_core.validation.payload import check_payload
-from alga_workflows_core.validation.schemas import schema_faults
+from alga_workflows_core.validation.schema_faults import schema_faults
 from tests.core.validation.documents import LEAVE, at, json_values
 
 ORDER: dict[str, Any] = {

@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 
 from alga_workflows_core.validation.findings import Code, Severity
 from alga_workflows_core.validation.plain import is_plain
-from alga_workflows_core.validation.schemas import schema_faults
+from alga_workflows_core.validation.schema_faults import schema_faults
 from alga_workflows_core.validation.validate import validate
 from tests.core.validation.documents import SMALLEST
 from tests.core.validation.world import CATALOGUE

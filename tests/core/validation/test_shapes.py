@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from alga_workflows_core.validation.literals import literal_faults, surely_fits
-from alga_workflows_core.validation.schemas import schema_faults
+from alga_workflows_core.validation.schema_faults import schema_faults
 from alga_workflows_core.validation.shapes import (
     ANY_KIND,
     UNKNOWN,

@@ -12,9 +12,9 @@ from alga_workflows_core.definition.document import parse_definition
 from alga_workflows_core.definition.model import Part
 from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.interpreter.features import FEATURES
+from alga_workflows_core.validation.checks.support import Feature, features_of
 from alga_workflows_core.validation.findings import Code, Severity
 from alga_workflows_core.validation.subject import subject_of
-from alga_workflows_core.validation.support import Feature, features_of
 from alga_workflows_core.validation.validate import validate
 from alga_workflows_core.validation.visits import visits
 from tests.core.definition import grammar

@@ -16,5 +16,5 @@ FEATURES = frozenset(
     }
 )
 """Types of steps, each with the fields that it has to have, and fields that may be left out, as
-`validation.support.Feature` names them.
+`validation.checks.support.Feature` names them.
 """

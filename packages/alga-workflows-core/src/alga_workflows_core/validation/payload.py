@@ -11,7 +11,7 @@ from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.errors import InputError
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.validation.json_schema import faults_of
-from alga_workflows_core.validation.schemas import shortened
+from alga_workflows_core.validation.schema_faults import shortened
 
 MAX_LISTED = 20
 

@@ -22,7 +22,7 @@ from alga_workflows_core.definition.steps.for_each import ForEachStep
 from alga_workflows_core.definition.steps.parallel import ParallelStep
 from alga_workflows_core.definition.values import is_expression, is_special
 from alga_workflows_core.types.json import Json, JsonObject
-from alga_workflows_core.validation.schemas import schema_faults
+from alga_workflows_core.validation.schema_faults import schema_faults
 from alga_workflows_core.validation.shapes import (
     UNKNOWN,
     Shape,

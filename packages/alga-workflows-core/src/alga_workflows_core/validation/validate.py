@@ -9,7 +9,8 @@ from alga_workflows_core.definition.canonical import canonical
 from alga_workflows_core.definition.document import MAX_DOCUMENT_BYTES, Definition
 from alga_workflows_core.errors import InputError
 from alga_workflows_core.types.json import Json
-from alga_workflows_core.validation import (
+from alga_workflows_core.validation.catalogue import Catalogue
+from alga_workflows_core.validation.checks import (
     actions,
     borders,
     children,
@@ -27,7 +28,6 @@ from alga_workflows_core.validation import (
     waits,
     writes,
 )
-from alga_workflows_core.validation.catalogue import Catalogue
 from alga_workflows_core.validation.findings import Code, Finding, Severity, error
 from alga_workflows_core.validation.order import in_document_order
 from alga_workflows_core.validation.structure import read_definition

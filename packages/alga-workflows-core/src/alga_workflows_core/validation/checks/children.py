@@ -8,8 +8,8 @@ from alga_workflows_core.definition.faults import quoted
 from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.call_workflow import CallWorkflowStep
 from alga_workflows_core.validation.catalogue import WorkflowSpec
+from alga_workflows_core.validation.checks.inputs import Taker, check_inputs
 from alga_workflows_core.validation.findings import Code, Finding, error, warning
-from alga_workflows_core.validation.inputs import Taker, check_inputs
 from alga_workflows_core.validation.shapes import UNKNOWN, Shape
 from alga_workflows_core.validation.subject import Subject
 from alga_workflows_core.validation.suggest import did_you_mean

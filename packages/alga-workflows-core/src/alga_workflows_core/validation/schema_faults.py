@@ -1,4 +1,4 @@
-"""Are the schemas of a definition JSON Schemas (2020-12) that values can be held against?
+"""Is a schema a JSON Schema (2020-12) that values can be held against?
 
 The meta-schema does not say all: a schema may also refer to what is not there or is no schema, or
 to itself without end.
@@ -17,17 +17,11 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-from alga_workflows_core.definition.canonical import canonical
 from alga_workflows_core.definition.faults import quoted
 from alga_workflows_core.definition.pointers import pointer
-from alga_workflows_core.definition.steps.human_task import TaskStep
 from alga_workflows_core.types.json import Json, JsonObject
-from alga_workflows_core.validation.findings import Code, Finding, error
 from alga_workflows_core.validation.patterns import pattern_faults
 from alga_workflows_core.validation.plain import is_plain
-from alga_workflows_core.validation.results import check_results
-from alga_workflows_core.validation.subject import Subject
-from alga_workflows_core.validation.suggest import did_you_mean
 
 DIALECTS = frozenset(
     f"https://json-schema.org/draft/2020-12/schema{fragment}" for fragment in ("", "#")
@@ -50,56 +44,6 @@ _ONE = (
 _APART = frozenset({"patternProperties", "unevaluatedProperties"})
 _LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _OBJECTS = ("$defs", "dependentSchemas", "patternProperties", "properties")
-
-
-def check(subject: Subject) -> Iterator[Finding]:
-    """What is wrong with the schemas that a definition holds, and what certainly misses them."""
-    definition = subject.definition
-    if definition.payload_schema is not None:
-        for where, message in schema_faults(definition.payload_schema):
-            yield error(Code.PAYLOAD_SCHEMA_INVALID, pointer("payloadSchema") + where, message)
-    yield from _payload_schema_ref(subject)
-    if definition.result_schema is not None:
-        faults = list(schema_faults(definition.result_schema))
-        for where, message in faults:
-            yield error(Code.RESULT_SCHEMA_INVALID, pointer("resultSchema") + where, message)
-        if not faults:
-            yield from check_results(subject, definition.result_schema)
-    yield from _forms(subject)
-
-
-def _payload_schema_ref(subject: Subject) -> Iterator[Finding]:
-    name, events = subject.definition.payload_schema_ref, subject.catalogue.events
-    if name is not None and events is not None and name not in events:
-        yield error(
-            Code.PAYLOAD_SCHEMA_REF_UNKNOWN,
-            pointer("payloadSchemaRef"),
-            f"There is no event {quoted(name)} whose schema could be taken.",
-            did_you_mean(name, sorted(events)) or "Write the schema itself as payloadSchema.",
-        )
-
-
-def _forms(subject: Subject) -> Iterator[Finding]:
-    """Forms that answers, which are objects, cannot be held against."""
-    judged: dict[bytes, list[tuple[str, str]]] = {}
-    for visit in subject.visits:
-        if not isinstance(visit.step, TaskStep):
-            continue
-        form = visit.step.config.form
-        key = canonical(form)
-        if key not in judged:
-            judged[key] = list(_form_faults(form))
-        here = visit.here + pointer("config", "form")
-        for where, message in judged[key]:
-            yield error(Code.FORM_INVALID, here + where, message)
-
-
-def _form_faults(form: JsonObject) -> Iterator[tuple[str, str]]:
-    faults = list(schema_faults(form))
-    yield from faults
-    types = form.get("type", "object")
-    if not faults and types != "object" and "object" not in cast("list[str]", types):
-        yield pointer("type"), "Answers are objects, so the form's type has to be 'object'."
 
 
 def schema_faults(schema: JsonObject) -> Iterator[tuple[str, str]]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from alga_workflows_core.definition.faults import quoted
 from alga_workflows_core.definition.steps.parallel import ParallelStep
+from alga_workflows_core.validation.checks.shadows import check_names
+from alga_workflows_core.validation.checks.timeline import Timeline, has_lanes, name_of
 from alga_workflows_core.validation.findings import Code, Finding, warning
-from alga_workflows_core.validation.shadows import check_names
 from alga_workflows_core.validation.subject import Subject
-from alga_workflows_core.validation.timeline import Timeline, has_lanes, name_of
 from alga_workflows_core.validation.visits import Around, Visit
 from alga_workflows_core.validation.written import above, written_paths
 

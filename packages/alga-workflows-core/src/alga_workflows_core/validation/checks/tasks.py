@@ -10,7 +10,7 @@ from alga_workflows_core.calendars.durations import Duration, parse_duration
 from alga_workflows_core.definition.steps.human_task import TaskConfig, TaskStep
 from alga_workflows_core.definition.values import is_expression
 from alga_workflows_core.types.json import Json
-from alga_workflows_core.validation.deadlines import endless
+from alga_workflows_core.validation.checks.deadlines import endless
 from alga_workflows_core.validation.findings import Code, Finding, error, warning
 from alga_workflows_core.validation.subject import Subject
 

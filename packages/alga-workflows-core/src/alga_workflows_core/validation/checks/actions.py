@@ -13,8 +13,8 @@ from alga_workflows_core.definition.policies import Undo
 from alga_workflows_core.definition.steps.action_call import ActionConfig, ActionStep
 from alga_workflows_core.definition.steps.call_workflow import CallWorkflowStep
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.validation.checks.inputs import Taker, check_inputs
 from alga_workflows_core.validation.findings import Code, Finding, error
-from alga_workflows_core.validation.inputs import Taker, check_inputs
 from alga_workflows_core.validation.shapes import UNKNOWN, shape_of
 from alga_workflows_core.validation.subject import Subject
 from alga_workflows_core.validation.suggest import did_you_mean

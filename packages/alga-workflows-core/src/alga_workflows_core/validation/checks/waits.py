@@ -11,9 +11,9 @@ from alga_workflows_core.definition.faults import quoted
 from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.event_wait import EventWaitStep
 from alga_workflows_core.definition.steps.time_wait import TimeWaitStep, WaitBusinessTime
-from alga_workflows_core.validation.deadlines import endless
+from alga_workflows_core.validation.checks.deadlines import endless
+from alga_workflows_core.validation.checks.sequence import comes_after
 from alga_workflows_core.validation.findings import Code, Finding, error, warning
-from alga_workflows_core.validation.sequence import comes_after
 from alga_workflows_core.validation.subject import Subject
 from alga_workflows_core.validation.suggest import did_you_mean
 from alga_workflows_core.validation.visits import Visit

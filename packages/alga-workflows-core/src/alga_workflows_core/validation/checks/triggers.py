@@ -11,9 +11,9 @@ from alga_workflows_core.definition.events import EventMatch, Trigger
 from alga_workflows_core.definition.faults import quoted
 from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.event_wait import EventWaitStep
-from alga_workflows_core.validation.filters import check_filters
+from alga_workflows_core.validation.checks.filters import check_filters
+from alga_workflows_core.validation.checks.inputs import Taker, check_inputs
 from alga_workflows_core.validation.findings import Code, Finding, error, warning
-from alga_workflows_core.validation.inputs import Taker, check_inputs
 from alga_workflows_core.validation.literals import kinds_in_words
 from alga_workflows_core.validation.shapes import Shape, never_meets
 from alga_workflows_core.validation.subject import Subject

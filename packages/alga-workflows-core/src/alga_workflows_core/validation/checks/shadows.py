@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.for_each import ForEachStep
+from alga_workflows_core.validation.checks.owners import holder_of
 from alga_workflows_core.validation.expressions import ReadExpression
 from alga_workflows_core.validation.findings import Code, Finding, warning
-from alga_workflows_core.validation.owners import holder_of
 from alga_workflows_core.validation.subject import Subject
 from alga_workflows_core.validation.visits import Visit
 

@@ -15,8 +15,8 @@ from alga_workflows_core.definition.steps.parallel import ParallelStep
 from alga_workflows_core.definition.steps.switch import SwitchStep
 from alga_workflows_core.definition.steps.union import Step
 from alga_workflows_core.definition.steps.while_ import WhileStep
+from alga_workflows_core.validation.checks.owners import expressions_by_step, grouped
 from alga_workflows_core.validation.expressions import ReadExpression
-from alga_workflows_core.validation.owners import expressions_by_step, grouped
 from alga_workflows_core.validation.subject import Subject
 from alga_workflows_core.validation.visits import Around
 from alga_workflows_core.validation.written import above, written_paths
