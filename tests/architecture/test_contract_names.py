@@ -115,8 +115,8 @@ def test_derived_ids() -> None:
     """What was started before an upgrade is found again after it."""
     started = run_id("acme", "triage", "api", "key-1")
     assert started == UUID("8b470223-6b8e-5e69-ba4d-50c6b3e1acfb")
-    called = invocation_id(RUN, 0, "triage/assign")
-    assert called == UUID("7fb06123-4ec0-5572-a626-cec02f8a87f6")
+    called = invocation_id(RUN, "triage/assign", 1)
+    assert called == UUID("3234d596-bde7-5534-b728-60426e5c7e1c")
 
 
 def test_states() -> None:

@@ -91,9 +91,10 @@ async def test_a_missing_program_is_named(tmp_path: Path) -> None:
 async def test_an_orphan_is_known_by_its_command_line(tmp_path: Path) -> None:
     """Only a process whose command line has the marker is ended: the id may be anybody's by now."""
     process = await asyncio.create_subprocess_exec(
-        "/bin/sh", "-c", STUBBORN, "marker-of-mine", stdout=asyncio.subprocess.DEVNULL
+        "/bin/sh", "-c", STUBBORN, "marker-of-mine", stdout=asyncio.subprocess.PIPE
     )
-    await _until(lambda: "marker-of-mine" in command_line_of(process.pid))
+    assert process.stdout is not None
+    assert await process.stdout.readline() == b"started\n"
     assert not await end_orphan(process.pid, "marker-of-another", signal.SIGTERM, grace=0.2)
     assert process.returncode is None
     assert await end_orphan(process.pid, "marker-of-mine", signal.SIGTERM, grace=0.2)

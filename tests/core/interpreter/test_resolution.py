@@ -13,7 +13,7 @@ from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.errors import Category
 from alga_workflows_core.interpreter.effects import ActionCall
 from tests.core.interpreter.scopes import refusal, scope, secret, seen
-from tests.core.interpreter.world import World, call, expression, walk
+from tests.core.interpreter.world import BEGAN, World, call, expression, walk
 
 
 def test_literals_are_not_copied() -> None:
@@ -220,6 +220,7 @@ async def test_a_call_carries_names_of_secrets_and_no_more() -> None:
             version=1,
             input={"token": None, "data": secret("ADMIN_KEY")},
             secrets={"/token": "API_TOKEN"},
+            first_at=BEGAN,
         )
     ]
     assert "API_TOKEN" not in str(world.facts)

@@ -63,7 +63,7 @@ class World:
         self.facts.append(fact)
         self._texts.append(fact.model_dump_json(by_alias=True))
 
-    def safe_point(self) -> bool:
+    async def safe_point(self) -> bool:
         return False
 
     async def wait_until(

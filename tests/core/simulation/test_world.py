@@ -16,7 +16,7 @@ from alga_workflows_core.interpreter.outcome import Settled
 from alga_workflows_core.interpreter.run import Finished, Run
 from alga_workflows_core.simulation.clock import VirtualClock
 from alga_workflows_core.simulation.script import Script
-from alga_workflows_core.simulation.simulate import Simulation, Simulator
+from alga_workflows_core.simulation.simulate import START, Simulation, Simulator
 from alga_workflows_core.simulation.trace import step_rows
 from alga_workflows_core.simulation.world import SimulatedWorld
 from alga_workflows_core.types.json import Json
@@ -57,7 +57,8 @@ def test_what_an_action_is_given() -> None:
         secrets={"/k/0": "KEY"},
         series=1,
         attempt=1,
-        retried_here=False,
+        retry=None,
+        first_at=START,
         idempotency_key="inv-4",
         timeout=90.0,
     )
@@ -83,7 +84,8 @@ def test_attempts_share_what_was_decided_first() -> None:
     assert calls[2].input["at"] - calls[0].input["at"] == 3_600_000
     assert calls[0].idempotency_key == calls[1].idempotency_key != calls[2].idempotency_key
     assert {each.timeout for each in calls} == {0.5}
-    assert all(each.retried_here for each in calls)
+    assert all(each.retry is not None and each.retry.max_attempts == 2 for each in calls)
+    assert calls[0].first_at == calls[1].first_at != calls[2].first_at
 
 
 def test_what_an_undo_is_given() -> None:

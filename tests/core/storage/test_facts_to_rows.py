@@ -22,6 +22,7 @@ from alga_workflows_core.runs.projection import Projection, project
 from alga_workflows_core.storage.runs import NewRun, RunRow
 from alga_workflows_core.storage.steps import StepRow
 from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.temporal import wire
 from alga_workflows_core.temporal.wire import RunIdentity
 from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus, StepStatus
 
@@ -49,7 +50,11 @@ class Batch:
             epoch=self.epoch,
             created_by="test",
         )
-        return project(identity, f"execution {self.epoch}", self.facts)
+        status = next(
+            (fact.status for fact in self.facts if isinstance(fact, RunFinished)), RunStatus.RUNNING
+        )
+        batch = wire.Batch(seq=self.facts[-1].seq, status=status, facts=list(self.facts))
+        return project(identity, f"execution {self.epoch}", batch)
 
 
 @st.composite

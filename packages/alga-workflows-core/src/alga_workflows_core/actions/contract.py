@@ -16,7 +16,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from inspect import Parameter
-from typing import Any, TypeGuard, TypeVar, get_type_hints
+from typing import Any, Protocol, TypeGuard, TypeVar, get_type_hints
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -32,25 +32,54 @@ _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
 Out = TypeVar("Out", bound=BaseModel)
 
 
+class Transaction(Protocol):
+    """A transaction of the ledger's database, as far as an action uses it: SQLAlchemy's
+    `AsyncConnection` is one. It is committed or rolled back by whoever made it."""
+
+    async def execute(self, statement: Any, parameters: Any = None) -> Any:
+        """Execute one statement."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """Which call this is. `id` is the same in every attempt of one call and in no other call."""
+    """Which call this is.
+
+    `id` is the same in every attempt of one call and in no other call. `idempotency_key` is what a
+    target may know the call by: the authored key, else the id. `authored_key`: the first of these.
+    """
 
     id: UUID
     tenant: str
     run_id: UUID
     step: str
     attempt: int
+    authored_key: str | None = None
+    transaction_or_none: Transaction | None = None
+
+    @property
+    def idempotency_key(self) -> str:
+        return self.authored_key if self.authored_key is not None else str(self.id)
+
+    @property
+    def transaction(self) -> Transaction:
+        """The transaction that a transactional action writes in; it commits when the handler has
+        answered. TypeError in any other action."""
+        if self.transaction_or_none is None:
+            raise TypeError("Only a transactional action has a transaction.")
+        return self.transaction_or_none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """A contract and the code that fulfils it."""
+    """A contract and the code that fulfils it. `kind_of` is the kind of one call, which is never
+    more dangerous than the contract's."""
 
     spec: ActionSpec
     input_model: type[BaseModel]
     output_model: type[BaseModel]
     handler: Callable[[Any, Invocation], Awaitable[BaseModel]]
+    kind_of: Callable[[Any, Invocation], ActionKind]
 
 
 def action(
@@ -62,13 +91,15 @@ def action(
     timeout: float = 60.0,
     retry: RetrySpec | None = None,
     queue: str = AUTHORED_QUEUE,
+    kind_of: Callable[[Any, Invocation], ActionKind] | None = None,
 ) -> Callable[[Callable[..., Awaitable[Out]]], Action]:
     """Make an `Action` of `async def f(request: Model[, invocation: Invocation]) -> Model`.
 
-    `timeout` is seconds per attempt. `short` promises two seconds and 256 KiB of output at most,
-    and lets a read or idempotent action run beside the workflow instead of through a task queue.
-    The first line of the docstring is the description. TypeError where the function has another
-    shape, ValueError where a value is out of its range.
+    `kind_of` tells the kind of one call from its input and key, where that differs; `kind` is the
+    most dangerous of them. `timeout` is seconds per attempt. `short` promises two seconds and 256
+    KiB of output at most, and lets a read, idempotent or transactional action run beside the
+    workflow instead of through a task queue. The first line of the docstring is the description.
+    TypeError where the function has another shape, ValueError where a value is out of its range.
     """
     if not ACTION_ID.fullmatch(action_id):
         raise ValueError(f"{action_id!r} is no action id: it has to match {ACTION_ID.pattern}")
@@ -102,6 +133,7 @@ def action(
             input_model=input_model,
             output_model=output_model,
             handler=handler,
+            kind_of=kind_of or (lambda _request, _invocation: kind),
         )
 
     return make

@@ -12,9 +12,9 @@ from pydantic import Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from alga_workflows_core.actions.builtin.catalogue import builtin_registry
+from alga_workflows_core.actions.calling import call_handler
 from alga_workflows_core.actions.contract import Invocation
 from alga_workflows_core.actions.errors import ActionError
-from alga_workflows_core.actions.perform import call_handler
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.definition import faults
 from alga_workflows_core.definition.document import Definition

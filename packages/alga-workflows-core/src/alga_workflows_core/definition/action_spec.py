@@ -16,20 +16,28 @@ class ActionKind(StrEnum):
 
     PURE: deterministic and without I/O; runs inside the workflow.
     READ: changes nothing. IDEMPOTENT: doing it twice is doing it once.
+    TRANSACTIONAL: its writes commit together with the ledger's row, in the transaction that it is
+    handed. UNSAFE: none of these; if nobody knows whether it took effect, its step is parked.
     """
 
     PURE = "pure"
     READ = "read"
     IDEMPOTENT = "idempotent"
+    TRANSACTIONAL = "transactional"
+    UNSAFE = "unsafe"
 
 
 class RetrySpec(Model):
-    """How often and how fast a failed attempt is repeated. Delays in seconds."""
+    """How often and how fast a failed attempt is repeated, where the definition does not say.
+
+    Delays in seconds. They are short ones: whoever wants to wait for longer says so in a document,
+    where the wait can be seen, and a run is not held up by it.
+    """
 
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
-    first_delay: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    first_delay: Annotated[float, Field(gt=0, le=10)] = 1.0
     multiplier: Annotated[float, Field(ge=1, le=100)] = 2.0
-    max_delay: Annotated[float, Field(gt=0, le=86400)] = 60.0
+    max_delay: Annotated[float, Field(gt=0, le=10)] = 10.0
 
 
 class PinnedAction(Model):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from alga_workflows_core.definition.policies import RetryPolicy
 from alga_workflows_core.errors import ErrorInfo
 from alga_workflows_core.interpreter.facts import Fact
 from alga_workflows_core.interpreter.waits import Closing, Wait
@@ -22,7 +23,9 @@ class ActionCall:
     a null, where whoever performs the action puts the secret, at the last moment. Nothing in
     `input` itself refers to a secret, whatever it looks like: it is data.
 
-    `retried_here`: whether the interpreter tries again itself, so that one attempt is wanted.
+    `retry`: the document's policy; None: the action's own. The world may make several attempts by
+    it, those with short delays between them; the outcome tells how many (`ErrorInfo.attempt`).
+    `first_at`: when attempt 1 began, which `maxElapsed` counts from.
     """
 
     step: str
@@ -32,7 +35,8 @@ class ActionCall:
     secrets: Mapping[str, str] = field(default_factory=dict[str, str])
     series: int = 1
     attempt: int = 1
-    retried_here: bool = False
+    retry: RetryPolicy | None = None
+    first_at: datetime | None = None
     idempotency_key: str | None = None
     timeout: float | None = None
 
@@ -88,8 +92,8 @@ class Effects(Protocol):
         """Take note of a fact. Never blocks, never fails; facts become rows in batches."""
         ...
 
-    def safe_point(self) -> bool:
-        """Called before each step; whether the run should settle here."""
+    async def safe_point(self) -> bool:
+        """Called before each step; whether the run should settle here. It may take its time."""
         ...
 
     async def wait_until(

@@ -65,6 +65,8 @@ async def try_until(
         tried = await once(attempt)
         if not isinstance(tried, Erred) or tried.unknown or policy is None:
             return tried
+        # The world may have made further attempts itself.
+        node["k"] = attempt = max(attempt, tried.error.attempt)
         due = _next(visit, policy, attempt, tried.error)
         if due is None:
             return tried

@@ -228,7 +228,7 @@ class Run:
     # -----------------------------------------------------------------------------------------
 
     async def _safe_point(self, frame: Frame) -> Outcome:
-        if self.effects.safe_point():
+        if await self.effects.safe_point():
             self._settling = True
         while True:
             reason = frame.cancel.reason

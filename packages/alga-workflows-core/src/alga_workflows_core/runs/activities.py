@@ -12,19 +12,22 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from alga_workflows_core.actions.calling import CRASHED
 from alga_workflows_core.actions.contract import Invocation
 from alga_workflows_core.actions.errors import ActionError
-from alga_workflows_core.actions.perform import CRASHED, Performer
+from alga_workflows_core.actions.perform import Performer
 from alga_workflows_core.errors import AlgaError
 from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.infra.telemetry import bind_run
-from alga_workflows_core.interpreter.facts import Fact
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.projection import project
 from alga_workflows_core.storage.unit_of_work import Storage
-from alga_workflows_core.temporal.names import FLUSH_ACTIVITY, PERFORM_ACTIVITY
+from alga_workflows_core.temporal.names import FLUSH_ACTIVITY, PERFORM_ACTIVITY, invocation_id
 from alga_workflows_core.temporal.wire import (
+    Batch,
     FlushRequest,
+    FlushResult,
+    PerformFailure,
     PerformRequest,
     PerformResult,
     RunIdentity,
@@ -62,7 +65,7 @@ class RunActivities:
         ):
             flushed = await self._write_if_quick(request)
             invocation = Invocation(
-                id=request.invocation_id,
+                id=invocation_id(request.run.run_id, request.step, request.series),
                 tenant=request.run.tenant_id,
                 run_id=request.run.run_id,
                 step=request.step,
@@ -87,16 +90,17 @@ class RunActivities:
             return PerformResult(output=output, flushed=flushed)
 
     @activity.defn(name=FLUSH_ACTIVITY)
-    async def flush(self, request: FlushRequest) -> None:
+    async def flush(self, request: FlushRequest) -> FlushResult:
         """Write facts as rows; repeated by Temporal until it works."""
-        await self._write(request.run, request.temporal_run_id, request.facts)
+        await self._write(request.run, request.temporal_run_id, request.batch)
+        return FlushResult(work=request.work)
 
     async def _write_if_quick(self, request: PerformRequest) -> bool:
-        if not request.facts:
+        if request.batch is None:
             return True
         try:
             async with asyncio.timeout(RIDE_TIMEOUT_SECONDS):
-                await self._write(request.run, request.temporal_run_id, request.facts)
+                await self._write(request.run, request.temporal_run_id, request.batch)
         except (AlgaError, TimeoutError) as error:
             # A failed write of the view never fails a run: the workflow keeps the facts.
             log.warning(
@@ -107,11 +111,9 @@ class RunActivities:
             return False
         return True
 
-    async def _write(
-        self, identity: RunIdentity, temporal_run_id: str, facts: Sequence[Fact]
-    ) -> None:
+    async def _write(self, identity: RunIdentity, temporal_run_id: str, batch: Batch) -> None:
         began = time.perf_counter()
-        rows = project(identity, temporal_run_id, facts)
+        rows = project(identity, temporal_run_id, batch)
         async with self._storage.unit_of_work(identity.tenant_id) as work:
             newer = await work.runs.apply(rows.run)
             await work.steps.apply(identity.run_id, rows.steps)
@@ -136,8 +138,9 @@ def _application_error(
     delay = error.retry_after
     return ApplicationError(
         error.message,
-        error.info(step=step, attempt=attempt).as_json(),
-        flushed,
+        PerformFailure(
+            error=error.info(step=step, attempt=attempt).as_json(), flushed=flushed
+        ).model_dump(by_alias=True),
         type=error.error_code,
         non_retryable=not error.retryable,
         next_retry_delay=None if delay is None else timedelta(seconds=delay),

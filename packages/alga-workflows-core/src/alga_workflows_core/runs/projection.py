@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from alga_workflows_core.interpreter.facts import (
-    Fact,
     RunFinished,
     RunStarted,
     StepFinished,
@@ -15,8 +14,8 @@ from alga_workflows_core.interpreter.facts import (
 )
 from alga_workflows_core.storage.runs import RunChange
 from alga_workflows_core.storage.steps import StepRow
-from alga_workflows_core.temporal.wire import RunIdentity
-from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus, StepStatus
+from alga_workflows_core.temporal.wire import Batch, RunIdentity
+from alga_workflows_core.types.states import FINAL_RUN_STATES, StepStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +30,8 @@ class Projection:
         return self.run.status in FINAL_RUN_STATES
 
 
-def project(identity: RunIdentity, temporal_run_id: str, facts: Sequence[Fact]) -> Projection:
-    """Rows of `facts`, which are in the order in which they were observed and not empty."""
+def project(identity: RunIdentity, temporal_run_id: str, batch: Batch) -> Projection:
+    """Rows of the facts of `batch`, which are in the order in which they were observed."""
     run = RunChange(
         id=identity.run_id,
         definition_id=identity.workflow_id,
@@ -40,13 +39,13 @@ def project(identity: RunIdentity, temporal_run_id: str, facts: Sequence[Fact]) 
         trigger_type=identity.trigger_type,
         execution_key=identity.execution_key,
         created_by=identity.created_by,
-        status=RunStatus.RUNNING,
+        status=batch.status,
         epoch=identity.epoch,
-        seq=facts[-1].seq,
+        seq=batch.seq,
         temporal_run_id=temporal_run_id,
     )
     steps: dict[str, StepRow] = {}
-    for fact in facts:
+    for fact in batch.facts:
         match fact:
             case RunStarted():
                 run = replace(run, payload=fact.payload, started_at=fact.at)

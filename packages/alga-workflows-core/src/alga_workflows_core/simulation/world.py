@@ -134,7 +134,7 @@ class SimulatedWorld:
             )
         self.facts.append(fact)
 
-    def safe_point(self) -> bool:
+    async def safe_point(self) -> bool:
         self.safe_points += 1
         self._settles_soon = self._settles_soon or self._settles(self.safe_points)
         if not self._settles_soon or (self._patient and self._acting()):

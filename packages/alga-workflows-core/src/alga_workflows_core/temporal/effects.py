@@ -21,22 +21,23 @@ from alga_workflows_core.actions.lanes import Lane, LaneChooser
 from alga_workflows_core.definition.action_spec import PinnedAction, RetrySpec
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.interpreter.effects import ActionCall, StepError
-from alga_workflows_core.interpreter.facts import Fact
+from alga_workflows_core.interpreter.facts import Fact, RunFinished
 from alga_workflows_core.interpreter.waits import Closing, Wait
 from alga_workflows_core.temporal.names import (
     FLUSH_ACTIVITY,
     PERFORM_ACTIVITY,
     TASK_QUEUE,
-    invocation_id,
 )
 from alga_workflows_core.temporal.pure import PurePerformer
 from alga_workflows_core.temporal.wire import (
+    Batch,
     FlushRequest,
     PerformRequest,
     PerformResult,
     RunInput,
 )
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.states import RunStatus
 
 FLUSH_TIMEOUT = timedelta(seconds=10)
 # Facts wait for the database as long as it takes: the view never fails a run.
@@ -71,7 +72,7 @@ class TemporalEffects:
     def observe(self, fact: Fact) -> None:
         self._facts.append(fact)
 
-    def safe_point(self) -> bool:
+    async def safe_point(self) -> bool:
         return False
 
     async def wait_until(
@@ -129,23 +130,29 @@ class TemporalEffects:
             run=self._identity,
             temporal_run_id=workflow.info().run_id,
             step=call.step,
-            invocation_id=invocation_id(self._identity.run_id, self._identity.epoch, call.step),
+            series=call.series,
             action_id=call.action_id,
             version=call.version,
             input=call.input,
-            facts=self._take_facts() if pinned.queue == TASK_QUEUE else [],
+            attempt=call.attempt,
+            first_at=call.first_at,
+            retry=call.retry,
+            idempotency_key=call.idempotency_key,
+            timeout=call.timeout,
+            batch=self._batch() if pinned.queue == TASK_QUEUE else None,
         )
+        facts = [] if request.batch is None else request.batch.facts
         try:
             result = await self._execute(lane, pinned, request)
         except FailureError as error:
             if is_cancelled_exception(error):
                 # Nobody knows how far it had come.
-                self._facts[:0] = request.facts
+                self._facts[:0] = facts
                 raise UnknownOutcome(_CANCELLED, call.step) from error
-            self._restore_unless_written(request.facts, error)
+            self._restore_unless_written(facts, error)
             raise StepError(_error_info(error, call.step)) from error
         if not result.flushed:
-            self._facts[:0] = request.facts
+            self._facts[:0] = facts
         return result.output
 
     async def flush(self) -> None:
@@ -157,7 +164,7 @@ class TemporalEffects:
             FlushRequest(
                 run=self._identity,
                 temporal_run_id=workflow.info().run_id,
-                facts=self._take_facts(),
+                batch=self._batch(),
             ),
             start_to_close_timeout=FLUSH_TIMEOUT,
             retry_policy=FLUSH_RETRY,
@@ -192,9 +199,11 @@ class TemporalEffects:
     def _facts_size(self) -> int:
         return sum(len(fact.model_dump_json(by_alias=True).encode()) for fact in self._facts)
 
-    def _take_facts(self) -> list[Fact]:
+    def _batch(self) -> Batch:
         facts, self._facts = self._facts, []
-        return facts
+        seq = facts[-1].seq if facts else 0
+        ended = [fact.status for fact in facts if isinstance(fact, RunFinished)]
+        return Batch(seq=seq, status=ended[-1] if ended else RunStatus.RUNNING, facts=facts)
 
     def _restore_unless_written(self, facts: Sequence[Fact], error: FailureError) -> None:
         """Keep facts whose writing nobody confirmed; writing them twice changes nothing."""
@@ -286,13 +295,13 @@ def _application_error(error: FailureError) -> ApplicationError | None:
 
 
 def _flushed(error: ApplicationError) -> bool:
-    return len(error.details) > 1 and bool(error.details[1])
+    return bool(error.details) and bool(cast("dict[str, Any]", error.details[0])["flushed"])
 
 
 def _error_info(error: FailureError, step: str) -> ErrorInfo:
     application = _application_error(error)
     if application is not None and application.details:
-        return ErrorInfo.from_json(cast("dict[str, Any]", application.details[0]))
+        return ErrorInfo.from_json(cast("dict[str, Any]", application.details[0])["error"])
     cause = error.cause if isinstance(error, ActivityError) else error
     if isinstance(cause, TemporalTimeout):
         return ErrorInfo(

@@ -12,9 +12,9 @@ from typing import Any, cast
 from temporalio import workflow
 from temporalio.worker import Interceptor, WorkflowInboundInterceptor, WorkflowInterceptorClassInput
 
+from alga_workflows_core.actions.calling import call_handler
 from alga_workflows_core.actions.contract import Invocation
 from alga_workflows_core.actions.errors import ActionError
-from alga_workflows_core.actions.perform import call_handler
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.interpreter.effects import ActionCall, StepError
 from alga_workflows_core.temporal.names import invocation_id
@@ -60,7 +60,7 @@ class PurePerformer:
             raise RuntimeError(f"this worker has no action {call.action_id} version {call.version}")
         start = self._start
         invocation = Invocation(
-            id=invocation_id(start.run_id, start.epoch, call.step),
+            id=invocation_id(start.run_id, call.step, call.series),
             tenant=start.tenant_id,
             run_id=start.run_id,
             step=call.step,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from alga_workflows_core.definition.action_spec import PinnedAction
 from alga_workflows_core.definition.model import Model
+from alga_workflows_core.definition.policies import RetryPolicy
 from alga_workflows_core.interpreter.facts import Fact
+from alga_workflows_core.interpreter.waits import Closing, WaitKind
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.states import RunStatus
 
 
 class RunIdentity(Model):
@@ -27,41 +31,132 @@ class RunIdentity(Model):
 
 
 class RunInput(RunIdentity):
-    """The start input of a run. The definition travels with it."""
+    """The start input of a run. The definition travels with it.
+
+    Of a run that goes on in another execution, `state` is how it stood (`Run.settled_state`), and
+    `started_at` when its first execution began.
+    """
 
     engine: int
     expression_engine: str
     payload: Json = None
     definition: JsonObject
     actions: list[PinnedAction]
+    state: JsonObject | None = None
+    started_at: datetime | None = None
 
     def identity(self) -> RunIdentity:
         return RunIdentity(**{name: getattr(self, name) for name in RunIdentity.model_fields})
 
 
+class Batch(Model):
+    """Facts to be written as rows, and where the run stood when it sent them.
+
+    `seq` is above that of every fact in it, and of every batch that the run sent before.
+    """
+
+    seq: int
+    status: RunStatus
+    facts: list[Fact]
+
+
 class PerformRequest(Model):
-    """One action to perform, and the facts that ride with it."""
+    """One action to perform until its outcome is known, and the facts that ride with it.
+
+    `step` is the path with loop indices; `series` tells calls of one step apart. `secrets`: JSON
+    Pointer into `input`, where null stands, to the name of the secret that belongs there.
+    `attempt` is the number of the first attempt to be made here, `first_at` when attempt 1 began,
+    `retry` the document's policy (None: the action's own). `idempotency_key` is the authored one.
+    `timeout`: seconds for an attempt, where the document says. No `batch` on foreign queues.
+    """
 
     run: RunIdentity
     temporal_run_id: str
     step: str
-    invocation_id: UUID
+    series: int
     action_id: str
     version: int
     input: JsonObject
-    facts: list[Fact]
+    secrets: dict[str, str] = Field(default_factory=dict[str, str])
+    attempt: int = 1
+    first_at: datetime | None = None
+    retry: RetryPolicy | None = None
+    idempotency_key: str | None = None
+    timeout: float | None = None
+    batch: Batch | None = None
 
 
 class PerformResult(Model):
-    """`flushed` is false when the facts could not be written; the run keeps them then."""
+    """`flushed` is false when the facts could not be written; the run keeps them then.
+
+    `attempt` is the number of the one that succeeded.
+    """
 
     output: Json = None
+    attempt: int = 1
     flushed: bool
 
 
+class PerformFailure(Model):
+    """How an action failed: the one detail of the ApplicationError that says so.
+
+    `unknown`: it may have taken effect all the same. `error` is an `ErrorInfo` as JSON.
+    """
+
+    error: JsonObject
+    unknown: bool = False
+    flushed: bool = False
+
+
+class OpenedWait(Model):
+    """A wait to be made durable; see `interpreter.waits.Wait`."""
+
+    id: UUID
+    key: str
+    path: str
+    kind: WaitKind
+    due: datetime | None
+    detail: JsonObject
+    at: datetime
+
+
+class ClosedWait(Model):
+    """A wait that the run ends, unless something has ended it before."""
+
+    id: UUID
+    closing: Closing
+    at: datetime
+
+
 class FlushRequest(Model):
-    """Facts to be written as rows."""
+    """What is to be written before the run goes on: facts, then a wait that opens or closes.
+
+    `work` is how many milliseconds the workflow's own code has worked since it last asked.
+    """
 
     run: RunIdentity
     temporal_run_id: str
-    facts: Annotated[list[Fact], Field(min_length=1)]
+    batch: Batch
+    opens: OpenedWait | None = None
+    closes: ClosedWait | None = None
+    work: int = 0
+
+
+class FlushResult(Model):
+    """What has ended the wait, if something has; and `work` as it was sent."""
+
+    resolution: JsonObject | None = None
+    work: int = 0
+
+
+class WakeSignal(Model):
+    """Something has ended a wait. One for a wait that is not open does nothing."""
+
+    wait_id: UUID
+    resolution: JsonObject
+
+
+class ControlSignal(Model):
+    """What an operator wants of a run. `tell`: that it writes its rows again."""
+
+    do: Literal["pause", "resume", "tell"]

@@ -6,6 +6,7 @@ Node: that of `retrying` and of `failing`, `{"o": series of attempts, "in", "sec
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import cast
 
 from alga_workflows_core.definition.steps.action_call import ActionStep
@@ -88,7 +89,8 @@ def _call(step: ActionStep, visit: Visit, number: int) -> ActionCall:
         secrets=node["sec"],
         series=cast("int", node.get("o", 1)),
         attempt=number,
-        retried_here=step.retry is not None,
+        retry=step.retry,
+        first_at=datetime.fromisoformat(node["t"]),
         idempotency_key=node["idk"],
         timeout=node["to"],
     )
