@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from uuid import UUID
 
 import httpx
@@ -12,7 +13,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from alga_workflows_core.actions.builtin.catalogue import builtin_actions
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.temporal.names import workflow_id
-from alga_workflows_core.temporal.pure import RegistryInterceptor
+from alga_workflows_core.temporal.pure import Externals, ExternalsInterceptor
 from alga_workflows_core.temporal.workflow import RunWorkflow
 from tests.api.test_runs import publish
 
@@ -60,7 +61,9 @@ async def test_a_run_that_used_time_and_chance_replays(
         replayer = Replayer(
             workflows=[RunWorkflow],
             workflow_runner=UnsandboxedWorkflowRunner(),
-            interceptors=[RegistryInterceptor(Registry(builtin_actions(http)))],
+            interceptors=[
+                ExternalsInterceptor(Externals(Registry(builtin_actions(http)), perf_counter))
+            ],
             data_converter=pydantic_data_converter,
         )
         for _ in range(5):

@@ -67,7 +67,11 @@ class World:
         return False
 
     async def wait_until(
-        self, ready: Callable[[], bool], due: datetime | None, place: tuple[int, ...] = ()
+        self,
+        ready: Callable[[], bool],
+        due: datetime | None,
+        place: tuple[int, ...] = (),
+        what: str | None = None,  # noqa: ARG002 - nothing waits here
     ) -> None:
         assert ready(), f"nothing happens before {due} at {place}"
 

@@ -20,9 +20,11 @@ from alga_workflows_core.storage.steps import StepRow
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.types.states import (
     DEFINITION_TRANSITIONS,
+    DELIVERY_TRANSITIONS,
     FINAL_RUN_STATES,
     RUN_TRANSITIONS,
     STEP_TRANSITIONS,
+    WAIT_TRANSITIONS,
     RunStatus,
     StepStatus,
 )
@@ -34,6 +36,8 @@ TABLES: dict[str, Mapping[StrEnum, frozenset[StrEnum]]] = {
     "run": {**RUN_TRANSITIONS},
     "step": {**STEP_TRANSITIONS},
     "definition": {**DEFINITION_TRANSITIONS},
+    "wait": {**WAIT_TRANSITIONS},
+    "delivery": {**DELIVERY_TRANSITIONS},
 }
 
 

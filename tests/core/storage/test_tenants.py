@@ -24,6 +24,7 @@ from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.steps import Steps
 from alga_workflows_core.storage.tables import metadata
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.waits import Waits
 from alga_workflows_core.types.states import RunStatus, StepStatus
 from tests.core.storage import rows
 
@@ -84,6 +85,7 @@ async def mistaken(storage: Storage) -> AsyncGenerator[UnitOfWork]:
             runs=Runs(connection, OURS),
             steps=Steps(connection, OURS),
             api_keys=ApiKeys(connection, OURS),
+            waits=Waits(connection, OURS),
         )
 
 

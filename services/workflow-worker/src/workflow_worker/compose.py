@@ -35,9 +35,12 @@ from alga_workflows_core.infra.supervisor import (
 )
 from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.closed import ClosedRuns
+from alga_workflows_core.runs.deliverer import Deliverer
 from alga_workflows_core.runs.launch import Launcher
+from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.runs.starter import RunStarter
+from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.storage.migrate import check_revision
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import describe_namespace
@@ -111,8 +114,17 @@ def _compose(
     starter = PeriodicService(
         "run-starter", 1.0, run_starter.start_due, backoff=Backoff(longest=2.0)
     )
+    waits = WaitDesk(storage)
     activities = RunActivities(
-        storage=storage, performer=Performer(registry), closed=closed, metrics=metrics
+        performer=Performer(registry),
+        rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
+        waits=waits,
+    )
+    deliverer = PeriodicService(
+        "deliverer",
+        1.0,
+        Deliverer(storage=storage, client=client).deliver_due,
+        backoff=Backoff(longest=2.0),
     )
     poller = _poller(settings.process, client, registry, activities)
     keys = KeyAccess(storage)
@@ -138,7 +150,7 @@ def _compose(
     )
     http = HttpServer(app, host=settings.http.host, port=settings.http.port)
     return Supervisor(
-        [health, hints, *mode.extra_services, poller, starter, http],
+        [health, hints, *mode.extra_services, poller, starter, deliverer, http],
         # Activities get the time that was promised them; the SDK needs a moment more to end.
         stop_timeout=settings.process.stop_timeout + 5.0,
         on_state=_announcing(health, http, on_ready),

@@ -97,9 +97,13 @@ class Effects(Protocol):
         ...
 
     async def wait_until(
-        self, ready: Callable[[], bool], due: datetime | None, place: tuple[int, ...] = ()
+        self,
+        ready: Callable[[], bool],
+        due: datetime | None,
+        place: tuple[int, ...] = (),
+        what: str | None = None,
     ) -> None:
-        """Return when `ready()`, or when it is `due`.
+        """Return when `ready()`, or when it is `due`. `what`: the step that waits, for people.
 
         `place` is where the document has what waits. A world that is free to choose who goes on
         first takes the least one, so that the order does not depend on what happened before.

@@ -36,7 +36,7 @@ from alga_workflows_core.interpreter.runners import RUNNERS
 from alga_workflows_core.interpreter.scope import Scope
 from alga_workflows_core.interpreter.variables import Variables
 from alga_workflows_core.interpreter.visit import Visit, Wake
-from alga_workflows_core.interpreter.waits import PARK
+from alga_workflows_core.interpreter.waits import PARK, Wait
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import RunStatus, StepStatus
 
@@ -86,6 +86,8 @@ class Run:
         self._due: str | None = held.get("due")
         self._waits: dict[str, JsonObject | None] = held.get("waits", {})
         self._paused: bool = held.get("paused", False)
+        self._active: dict[str, None] = {}
+        self._waiting: dict[str, Wait] = {}
         self.acting = 0
         self._settling = False
         self._over = False
@@ -115,6 +117,34 @@ class Run:
         if any(found is None and f"{PARK}#" in key for key, found in self._waits.items()):
             return RunStatus.PARKED
         return RunStatus.RUNNING if self.acting else RunStatus.WAITING
+
+    @property
+    def steps(self) -> Sequence[str]:
+        """Paths of the steps that are under way and have no step under way in them."""
+        active = self._active
+        return [
+            path
+            for path in active
+            if not any(
+                other != path and other.startswith(path) and other[len(path)] in "/[~"
+                for other in active
+            )
+        ]
+
+    @property
+    def waits(self) -> Sequence[Wait]:
+        """What it waits for and has not been told to be over."""
+        return [wait for key, wait in self._waiting.items() if self._waits.get(key) is None]
+
+    @property
+    def open_keys(self) -> Sequence[str]:
+        """The keys of these, known from the beginning also where a run goes on."""
+        return [key for key, found in self._waits.items() if found is None]
+
+    def number(self) -> int:
+        """The next number in the order of facts, for a batch of them."""
+        self._seq += 1
+        return self._seq
 
     async def run(self) -> Finished | Settled:
         """Walk to the end, or until it has settled. Author's errors end in FAILED; only bugs are
@@ -199,7 +229,7 @@ class Run:
             return ready() or frame.cancel.reason is not None or (settle and self._settling)
 
         if not wakes():
-            await self.effects.wait_until(wakes, due, frame.place)
+            await self.effects.wait_until(wakes, due, frame.place, frame.path)
         if settle and self._settling:
             return Wake.SETTLED
         if ready():
@@ -208,8 +238,7 @@ class Run:
 
     def observe(self, kind: Callable[..., Fact], **fields: Json) -> Fact:
         """Say that something happened now."""
-        self._seq += 1
-        fact = kind(seq=self._seq, at=self.effects.now(), **fields)
+        fact = kind(seq=self.number(), at=self.effects.now(), **fields)
         self.effects.observe(fact)
         return fact
 
@@ -217,13 +246,15 @@ class Run:
         """What has resolved the open wait `key`; None if nothing has yet."""
         return self._waits.get(key)
 
-    def expect(self, key: str) -> None:
-        """Take what resolves the wait `key` from now on."""
-        self._waits.setdefault(key, None)
+    def expect(self, wait: Wait) -> None:
+        """Take what resolves the wait from now on."""
+        self._waits.setdefault(wait.key, None)
+        self._waiting[wait.key] = wait
 
     def forget(self, key: str) -> None:
         """The wait `key` is over."""
         self._waits.pop(key, None)
+        self._waiting.pop(key, None)
 
     # -----------------------------------------------------------------------------------------
 
@@ -257,6 +288,7 @@ class Run:
             started = self.observe(StepStarted, **fields)
             node["b"] = [started.seq, started.at.isoformat()]
             node["n"] = {}
+        self._active[path] = None
         inner = cast("JsonObject", node["n"])
         visit = Visit(path=path, step=step, node=inner, frame=frame.at(path), run=self)
         outcome: Outcome
@@ -264,6 +296,7 @@ class Run:
             outcome = await RUNNERS[step.type](step, visit)
         except StepError as error:
             outcome = Failed(error.info)
+        self._active.pop(path, None)
         if not isinstance(outcome, Settled):
             self._ended(visit, outcome, cast("list[Json]", node["b"]))
         return outcome
@@ -308,7 +341,7 @@ class Run:
         if self._due is None:
             return
         due = datetime.fromisoformat(self._due)
-        await self.effects.wait_until(lambda: self._over, due)
+        await self.effects.wait_until(lambda: self._over, due, what=RUN_TIMEOUT)
         if not self._over:
             self.cancel("The run took longer than its timeout.", code=RUN_TIMEOUT)
 

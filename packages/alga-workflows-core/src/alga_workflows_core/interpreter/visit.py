@@ -16,6 +16,7 @@ from alga_workflows_core.interpreter.facts import Fact
 from alga_workflows_core.interpreter.frame import Frame
 from alga_workflows_core.interpreter.outcome import Outcome
 from alga_workflows_core.interpreter.scope import Scope
+from alga_workflows_core.interpreter.waits import Wait
 from alga_workflows_core.types.json import Json, JsonObject
 
 
@@ -68,8 +69,8 @@ class Walker(Protocol):
         """What has resolved the open wait `key`; None if nothing has yet."""
         ...
 
-    def expect(self, key: str) -> None:
-        """Take what resolves the wait `key` from now on."""
+    def expect(self, wait: Wait) -> None:
+        """Take what resolves the wait from now on."""
         ...
 
     def forget(self, key: str) -> None:

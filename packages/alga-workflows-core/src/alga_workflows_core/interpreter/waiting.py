@@ -52,8 +52,7 @@ async def _until_over(
         waits = describe()
         node["ws"] = [_as_json(wait) for wait in waits]
         for wait in waits:
-            run.expect(wait.key)
-            early = await effects.open_wait(wait)
+            run.expect(wait)
             run.observe(
                 WaitOpened,
                 path=wait.path,
@@ -62,9 +61,12 @@ async def _until_over(
                 due=wait.due,
                 detail=wait.detail,
             )
+            early = await effects.open_wait(wait)
             if early is not None:
                 run.resolve(wait.key, early)
     waits = [_from_json(visit, value) for value in node["ws"]]
+    for wait in waits:
+        run.expect(wait)
 
     def ready() -> bool:
         return all(run.resolution(wait.key) is not None for wait in waits)

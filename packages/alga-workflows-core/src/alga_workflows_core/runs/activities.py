@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -17,20 +16,16 @@ from alga_workflows_core.actions.contract import Invocation
 from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.actions.perform import Performer
 from alga_workflows_core.errors import AlgaError
-from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.infra.telemetry import bind_run
-from alga_workflows_core.runs.closed import ClosedRuns
-from alga_workflows_core.runs.projection import project
-from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.runs.rows import RowWriter
+from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.temporal.names import FLUSH_ACTIVITY, PERFORM_ACTIVITY, invocation_id
 from alga_workflows_core.temporal.wire import (
-    Batch,
     FlushRequest,
     FlushResult,
     PerformFailure,
     PerformRequest,
     PerformResult,
-    RunIdentity,
 )
 
 log = structlog.get_logger()
@@ -42,13 +37,10 @@ RIDE_TIMEOUT_SECONDS = 0.5
 class RunActivities:
     """Activities of the authored queue, over one process's storage and actions."""
 
-    def __init__(
-        self, *, storage: Storage, performer: Performer, closed: ClosedRuns, metrics: Metrics
-    ) -> None:
-        self._storage = storage
+    def __init__(self, *, performer: Performer, rows: RowWriter, waits: WaitDesk) -> None:
         self._performer = performer
-        self._closed = closed
-        self._metrics = metrics
+        self._rows = rows
+        self._waits = waits
 
     def all(self) -> Sequence[Callable[..., Awaitable[Any]]]:
         return [self.perform, self.flush]
@@ -92,15 +84,24 @@ class RunActivities:
     @activity.defn(name=FLUSH_ACTIVITY)
     async def flush(self, request: FlushRequest) -> FlushResult:
         """Write facts as rows; repeated by Temporal until it works."""
-        await self._write(request.run, request.temporal_run_id, request.batch)
-        return FlushResult(work=request.work)
+        identity, resolution = request.run, None
+        async with self._rows.unit_of_work(identity) as work:
+            rows, newer = await self._rows.apply(
+                work, identity, request.temporal_run_id, request.batch
+            )
+            if request.opens is not None:
+                resolution = await self._waits.open(work, identity, request.opens)
+            if request.closes is not None:
+                resolution = await self._waits.close(work, identity, request.closes)
+        await self._rows.committed(identity, rows, newer=newer)
+        return FlushResult(resolution=resolution, work=request.work)
 
     async def _write_if_quick(self, request: PerformRequest) -> bool:
         if request.batch is None:
             return True
         try:
             async with asyncio.timeout(RIDE_TIMEOUT_SECONDS):
-                await self._write(request.run, request.temporal_run_id, request.batch)
+                await self._rows.write(request.run, request.temporal_run_id, request.batch)
         except (AlgaError, TimeoutError) as error:
             # A failed write of the view never fails a run: the workflow keeps the facts.
             log.warning(
@@ -110,26 +111,6 @@ class RunActivities:
             )
             return False
         return True
-
-    async def _write(self, identity: RunIdentity, temporal_run_id: str, batch: Batch) -> None:
-        began = time.perf_counter()
-        rows = project(identity, temporal_run_id, batch)
-        async with self._storage.unit_of_work(identity.tenant_id) as work:
-            newer = await work.runs.apply(rows.run)
-            await work.steps.apply(identity.run_id, rows.steps)
-        self._metrics.row_flush(time.perf_counter() - began)
-        if rows.closes_run and newer:
-            self._metrics.run_closed(rows.run.status)
-            log.info(
-                f"Run {identity.run_id} ended {rows.run.status}",
-                action="run.closed",
-                run_id=str(identity.run_id),
-                tenant=identity.tenant_id,
-                definition=identity.workflow_id,
-                status=rows.run.status,
-            )
-        if rows.closes_run:
-            await self._closed.announce(identity.run_id)
 
 
 def _application_error(

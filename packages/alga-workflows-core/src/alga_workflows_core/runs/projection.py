@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from alga_workflows_core.interpreter.facts import (
     RunFinished,
+    RunLabelled,
     RunStarted,
     StepFinished,
     StepStarted,
+    WaitClosed,
+    WaitOpened,
 )
 from alga_workflows_core.storage.runs import RunChange
 from alga_workflows_core.storage.steps import StepRow
+from alga_workflows_core.storage.waits import NewWait
+from alga_workflows_core.temporal.names import wait_id
 from alga_workflows_core.temporal.wire import Batch, RunIdentity
-from alga_workflows_core.types.states import FINAL_RUN_STATES, StepStatus
+from alga_workflows_core.types.states import FINAL_RUN_STATES, StepStatus, WaitStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,8 @@ class Projection:
 
     run: RunChange
     steps: Sequence[StepRow]
+    opened: Sequence[NewWait] = ()
+    closed: Sequence[tuple[UUID, WaitStatus, datetime]] = ()
 
     @property
     def closes_run(self) -> bool:
@@ -45,6 +54,8 @@ def project(identity: RunIdentity, temporal_run_id: str, batch: Batch) -> Projec
         temporal_run_id=temporal_run_id,
     )
     steps: dict[str, StepRow] = {}
+    opened: list[NewWait] = []
+    closed: list[tuple[UUID, WaitStatus, datetime]] = []
     for fact in batch.facts:
         match fact:
             case RunStarted():
@@ -59,10 +70,31 @@ def project(identity: RunIdentity, temporal_run_id: str, batch: Batch) -> Projec
                 )
             case StepStarted() | StepFinished():
                 steps[fact.path] = _step(fact, identity.epoch)
+            case RunLabelled():
+                run = replace(run, label=fact.label)
+            case WaitOpened():
+                opened.append(_wait(fact, identity))
+            case WaitClosed():
+                status = WaitStatus(fact.outcome)
+                closed.append((wait_id(identity.run_id, fact.key), status, fact.at))
             case _:
-                # Of waits, labels and undos nothing is shown yet: what makes them does not run.
+                # Attempts and undos are part of a step's story, which its row does not tell.
                 pass
-    return Projection(run=run, steps=list(steps.values()))
+    return Projection(run=run, steps=list(steps.values()), opened=opened, closed=closed)
+
+
+def _wait(fact: WaitOpened, identity: RunIdentity) -> NewWait:
+    return NewWait(
+        id=wait_id(identity.run_id, fact.key),
+        run_id=identity.run_id,
+        key=fact.key,
+        path=fact.path,
+        kind=fact.wait,
+        due_at=fact.due,
+        detail=fact.detail,
+        epoch=identity.epoch,
+        opened_at=fact.at,
+    )
 
 
 def _step(fact: StepStarted | StepFinished, epoch: int) -> StepRow:

@@ -143,7 +143,11 @@ class SimulatedWorld:
         return True
 
     async def wait_until(
-        self, ready: Callable[[], bool], due: datetime | None, place: tuple[int, ...] = ()
+        self,
+        ready: Callable[[], bool],
+        due: datetime | None,
+        place: tuple[int, ...] = (),
+        what: str | None = None,  # noqa: ARG002 - nobody looks at the clock of a simulation
     ) -> None:
         await self._clock.wait_until(ready, due, place)
 

@@ -38,6 +38,7 @@ class RunRow:
     created_by: str
     started_at: datetime | None
     closed_at: datetime | None
+    label: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class NewRun:
 class RunChange:
     """What a batch of facts says of a run; (`epoch`, `seq`) is that of its newest fact.
 
+    `label` is the newest that the batch knows of, else None.
     `started_at` and `payload` are given together, by the batch with which the epoch begins;
     `closed_at`, `result` and `error` by the one with which it ends.
     """
@@ -77,6 +79,7 @@ class RunChange:
     closed_at: datetime | None = None
     result: Json = None
     error: JsonObject | None = None
+    label: str | None = None
 
 
 _CHANGE = fields(RunChange)
@@ -218,6 +221,9 @@ class Runs:
                     ),
                     "payload": case(
                         (new.started_at.is_not(None), new.payload), else_=runs.c.payload
+                    ),
+                    "label": case(
+                        (newer, func.coalesce(new.label, runs.c.label)), else_=runs.c.label
                     ),
                     "updated_at": func.clock_timestamp(),
                 },

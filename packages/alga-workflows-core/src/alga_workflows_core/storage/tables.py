@@ -117,6 +117,7 @@ workflow_runs = Table(
     _timestamp("started_at"),
     _timestamp("closed_at"),
     _timestamp("updated_at", required=True),
+    Column("label", _Prose),
     PrimaryKeyConstraint("tenant", "id"),
     Index("workflow_runs_newest", "tenant", text("created_at DESC"), text("id DESC")),
     Index(
@@ -144,6 +145,45 @@ workflow_run_steps = Table(
     _timestamp("started_at"),
     _timestamp("finished_at"),
     PrimaryKeyConstraint("tenant", "run_id", "path"),
+)
+
+workflow_run_waits = Table(
+    "workflow_run_waits",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default=text("'WAITING'")),
+    _timestamp("due_at"),
+    Column("detail", JSON(none_as_null=False), nullable=False),
+    Column("resolution", JSON(none_as_null=True)),
+    Column("resolved_by", _Prose),
+    Column("epoch", Integer, nullable=False, server_default=text("0")),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    _timestamp("closed_at"),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("workflow_run_waits_of_run", "tenant", "run_id", "opened_at", "id"),
+)
+
+workflow_event_deliveries = Table(
+    "workflow_event_deliveries",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("wait_id", Uuid, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'PENDING'")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _timestamp("next_at", required=True),
+    Column("last_error", _Prose),
+    _timestamp("created_at", required=True),
+    _timestamp("closed_at"),
+    PrimaryKeyConstraint("tenant", "id"),
+    UniqueConstraint("tenant", "wait_id"),
+    Index("workflow_event_deliveries_due", "next_at", postgresql_where=text("state = 'PENDING'")),
 )
 
 api_keys = Table(

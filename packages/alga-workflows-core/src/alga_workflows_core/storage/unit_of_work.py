@@ -23,6 +23,7 @@ from alga_workflows_core.storage.api_keys import ApiKeys
 from alga_workflows_core.storage.definitions import Definitions
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.steps import Steps
+from alga_workflows_core.storage.waits import Waits
 
 # All three end with the transaction. The search path is written out before the role changes, since
 # "$user" in it means the role.
@@ -46,6 +47,7 @@ class UnitOfWork:
     runs: Runs
     steps: Steps
     api_keys: ApiKeys
+    waits: Waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Storage:
                 runs=Runs(connection, tenant),
                 steps=Steps(connection, tenant),
                 api_keys=ApiKeys(connection, tenant),
+                waits=Waits(connection, tenant),
             )
 
     async def claim_run_starts(self, at_most: int, lease: timedelta) -> list[tuple[str, UUID]]:
@@ -88,6 +91,13 @@ class Storage:
         async with self._transaction(_NO_TENANT) as connection:
             rows = await connection.execute(statement, {"at_most": at_most, "lease": lease})
             return [(row.tenant, row.run_id) for row in rows]
+
+    async def claim_deliveries(self, at_most: int, lease: timedelta) -> list[tuple[str, UUID]]:
+        """Take deliveries that are due, as (tenant, delivery id); see `claim_run_starts`."""
+        statement = text("SELECT tenant, delivery_id FROM alga_claim_deliveries(:at_most, :lease)")
+        async with self._transaction(_NO_TENANT) as connection:
+            rows = await connection.execute(statement, {"at_most": at_most, "lease": lease})
+            return [(row.tenant, row.delivery_id) for row in rows]
 
     async def authenticate(self, key_hash: str) -> KeyHolder | None:
         """The holder of the key with this hash, unless it was revoked."""

@@ -1,92 +1,91 @@
-"""The interpreter's world on Temporal: clock, chance, actions in three lanes, facts in batches."""
+"""The interpreter's world on Temporal: clock, chance, actions, waits, and facts on their way."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any, cast
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
-from temporalio.exceptions import (
-    ActivityError,
-    ApplicationError,
-    FailureError,
-    is_cancelled_exception,
-)
-from temporalio.exceptions import TimeoutError as TemporalTimeout
 
-from alga_workflows_core.actions.lanes import Lane, LaneChooser
-from alga_workflows_core.definition.action_spec import PinnedAction, RetrySpec
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.interpreter.effects import ActionCall, StepError
-from alga_workflows_core.interpreter.facts import Fact, RunFinished
+from alga_workflows_core.interpreter.facts import Fact
+from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.interpreter.waits import Closing, Wait
-from alga_workflows_core.temporal.names import (
-    FLUSH_ACTIVITY,
-    PERFORM_ACTIVITY,
-    TASK_QUEUE,
-)
-from alga_workflows_core.temporal.pure import PurePerformer
-from alga_workflows_core.temporal.wire import (
-    Batch,
-    FlushRequest,
-    PerformRequest,
-    PerformResult,
-    RunInput,
-)
-from alga_workflows_core.types.json import Json, JsonObject
-from alga_workflows_core.types.states import RunStatus
+from alga_workflows_core.temporal.attempts import Performing, TemporalAttempt
+from alga_workflows_core.temporal.clock import RunClock
+from alga_workflows_core.temporal.names import wait_id
+from alga_workflows_core.temporal.outbox import Outbox, quiet
+from alga_workflows_core.temporal.pure import Externals, PurePerformer
+from alga_workflows_core.temporal.stopwatch import Stopwatch
+from alga_workflows_core.temporal.wire import ClosedWait, OpenedWait, RunInput
+from alga_workflows_core.types.json import JsonObject
 
-FLUSH_TIMEOUT = timedelta(seconds=10)
-# Facts wait for the database as long as it takes: the view never fails a run.
-FLUSH_RETRY = RetryPolicy(
-    initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=30)
-)
-# An action whose worker was lost is repeated by Temporal; this bounds that.
-MAX_ELAPSED = timedelta(hours=24)
-LOCAL_MARGIN = timedelta(seconds=1)
-# Facts ride with an action only while they are small: Temporal takes 2 MiB for one input, of which
-# the action's own may be 1 MiB, and 4 MiB with all that local activities answered before it.
-MAX_RIDING_BYTES = 256 * 1024
+# A replay of this much work takes as long again; a run goes on in a new execution before.
+MOST_WORK_MS = 2_000
+# Servers suggest a new execution at about 4,096 events, and end one at 51,200.
+MOST_EVENTS = 3_500
+# Actions finish before a run settles, which holds up its other branches: from here on they have to.
+TOO_MANY_EVENTS = 4_300
 
 
 class TemporalEffects:
-    """One run's. Lives in workflow code: no I/O of its own, no clock but the workflow's."""
+    """One execution's. Lives in workflow code: no I/O of its own, no clock but the workflow's."""
 
-    def __init__(self, start: RunInput, pure: PurePerformer) -> None:
+    def __init__(self, start: RunInput, externals: Externals, clock: RunClock) -> None:
         self._identity = start.identity()
-        self._actions = {(action.id, action.version): action for action in start.actions}
-        self._pure = pure
-        self._lanes = LaneChooser(own_queue=TASK_QUEUE)
+        self._clock = clock
         self._random = workflow.new_random()
-        self._facts: list[Fact] = []
+        self._stopwatch = Stopwatch(externals.clock)
+        self.outbox = Outbox(self._identity, self._stopwatch)
+        self._moves = 0
+        self._performing = Performing(
+            identity=self._identity,
+            actions={(action.id, action.version): action for action in start.actions},
+            pure=PurePerformer(start, externals.registry),
+            outbox=self.outbox,
+            moved=self._moved,
+        )
+        self._over = False
+        self._run: Run | None = None
+
+    def attach(self, run: Run) -> None:
+        """The run that this is the world of; before it begins."""
+        self._run = self.outbox.run = run
+
+    # -- Effects ------------------------------------------------------------------------------
 
     def now(self) -> datetime:
-        return workflow.now()
+        return self._clock.now()
 
     def random(self) -> float:
         return self._random.random()
 
     def observe(self, fact: Fact) -> None:
-        self._facts.append(fact)
+        self.outbox.add(fact)
 
     async def safe_point(self) -> bool:
-        return False
+        self._stopwatch.step(self._weight())
+        while self._stopwatch.is_due:
+            await self.outbox.flush(only_if=lambda: self._stopwatch.is_due)
+        return self._wants_to_settle()
 
     async def wait_until(
         self,
         ready: Callable[[], bool],
         due: datetime | None,
         place: tuple[int, ...] = (),  # noqa: ARG002 - the server orders what happens
+        what: str | None = None,
     ) -> None:
-        timeout = None if due is None else max(due - workflow.now(), timedelta())
-        try:
-            await workflow.wait_condition(ready, timeout=timeout)
-        except TimeoutError:
-            # It is due; the caller looks at what is ready.
+        left = None if due is None else self._clock.until(due)
+        if left is not None and left <= timedelta():
             return
+        self._stopwatch.pause()
+        # If it is due, the caller looks at what is ready.
+        with suppress(TimeoutError):
+            await workflow.wait_condition(ready, timeout=left, timeout_summary=what)
+        self._moved()
 
     async def business_due(self, duration: str, calendar: str | None) -> datetime:  # noqa: ARG002
         raise StepError(
@@ -98,219 +97,69 @@ class TemporalEffects:
         )
 
     def start(self, call: ActionCall) -> TemporalAttempt:
-        return TemporalAttempt(asyncio.ensure_future(self._perform(call)))
+        return self._performing.start(call)
 
     async def open_wait(self, wait: Wait) -> JsonObject | None:
-        raise _not_run(wait)
+        opened = OpenedWait(
+            id=wait_id(self._identity.run_id, wait.key),
+            key=wait.key,
+            path=wait.path,
+            kind=wait.kind,
+            due=wait.due,
+            detail=wait.detail,
+            at=self.now(),
+        )
+        return (await self.outbox.flush(opens=opened)).resolution
 
-    async def close_wait(self, wait: Wait, closing: Closing) -> JsonObject | None:  # noqa: ARG002
-        raise _not_run(wait)
+    async def close_wait(self, wait: Wait, closing: Closing) -> JsonObject | None:
+        if wait.kind == "time":
+            # Nobody else decides about it: the fact closes its row, with the next batch.
+            return None
+        identity = wait_id(self._identity.run_id, wait.key)
+        closed = ClosedWait(id=identity, closing=closing, at=self.now())
+        return (await self.outbox.flush(closes=closed)).resolution
 
     async def detach(self, wait: Wait) -> JsonObject:
-        raise _not_run(wait)
-
-    async def _perform(self, call: ActionCall) -> Json:
-        _refuse_secrets(call)
-        pinned = self._actions.get((call.action_id, call.version))
-        if pinned is None:
-            raise StepError(
-                ErrorInfo(
-                    code="UNKNOWN_ACTION",
-                    category=Category.VALIDATION,
-                    message=f"This version has no action {call.action_id} {call.version} pinned.",
-                    step=call.step,
-                )
-            )
-        lane = self._lanes.choose(pinned, call.input, step=call.step)
-        if lane is Lane.INLINE:
-            return await self._pure.perform(call)
-        if lane is Lane.REMOTE and self._facts_size() > MAX_RIDING_BYTES:
-            await self.flush()
-        request = PerformRequest(
-            run=self._identity,
-            temporal_run_id=workflow.info().run_id,
-            step=call.step,
-            series=call.series,
-            action_id=call.action_id,
-            version=call.version,
-            input=call.input,
-            attempt=call.attempt,
-            first_at=call.first_at,
-            retry=call.retry,
-            idempotency_key=call.idempotency_key,
-            timeout=call.timeout,
-            batch=self._batch() if pinned.queue == TASK_QUEUE else None,
-        )
-        facts = [] if request.batch is None else request.batch.facts
-        try:
-            result = await self._execute(lane, pinned, request)
-        except FailureError as error:
-            if is_cancelled_exception(error):
-                # Nobody knows how far it had come.
-                self._facts[:0] = facts
-                raise UnknownOutcome(_CANCELLED, call.step) from error
-            self._restore_unless_written(facts, error)
-            raise StepError(_error_info(error, call.step)) from error
-        if not result.flushed:
-            self._facts[:0] = facts
-        return result.output
-
-    async def flush(self) -> None:
-        """Write the facts that have not been written, however long that takes."""
-        if not self._facts:
-            return
-        await workflow.execute_local_activity(
-            FLUSH_ACTIVITY,
-            FlushRequest(
-                run=self._identity,
-                temporal_run_id=workflow.info().run_id,
-                batch=self._batch(),
-            ),
-            start_to_close_timeout=FLUSH_TIMEOUT,
-            retry_policy=FLUSH_RETRY,
-            summary="write rows",
-        )
-
-    async def _execute(
-        self, lane: Lane, pinned: PinnedAction, request: PerformRequest
-    ) -> PerformResult:
-        timeout = timedelta(seconds=pinned.timeout)
-        summary = f"{request.step}: {pinned.id}"
-        if lane is Lane.LOCAL:
-            return await workflow.execute_local_activity(
-                PERFORM_ACTIVITY,
-                request,
-                result_type=PerformResult,
-                start_to_close_timeout=timeout + LOCAL_MARGIN,
-                retry_policy=_retry_policy(pinned.retry),
-                summary=summary,
-            )
-        return await workflow.execute_activity(
-            PERFORM_ACTIVITY,
-            request,
-            result_type=PerformResult,
-            task_queue=pinned.queue,
-            start_to_close_timeout=timeout + LOCAL_MARGIN,
-            schedule_to_close_timeout=MAX_ELAPSED,
-            retry_policy=_retry_policy(pinned.retry),
-            summary=summary,
-        )
-
-    def _facts_size(self) -> int:
-        return sum(len(fact.model_dump_json(by_alias=True).encode()) for fact in self._facts)
-
-    def _batch(self) -> Batch:
-        facts, self._facts = self._facts, []
-        seq = facts[-1].seq if facts else 0
-        ended = [fact.status for fact in facts if isinstance(fact, RunFinished)]
-        return Batch(seq=seq, status=ended[-1] if ended else RunStatus.RUNNING, facts=facts)
-
-    def _restore_unless_written(self, facts: Sequence[Fact], error: FailureError) -> None:
-        """Keep facts whose writing nobody confirmed; writing them twice changes nothing."""
-        details = _application_error(error)
-        if details is None or not _flushed(details):
-            self._facts[:0] = facts
-
-
-_CANCELLED = "The action was asked to stop."
-
-
-class UnknownOutcome(StepError):  # noqa: N818 - a fact
-    """The action did not end as it should; it may have taken effect all the same."""
-
-    def __init__(self, message: str, step: str) -> None:
-        info = ErrorInfo(code="CANCELED", category=Category.CANCELLED, message=message, step=step)
-        super().__init__(info)
-
-
-class TemporalAttempt:
-    """An action under way. What is a bug of ours is raised by whoever looks at its outcome."""
-
-    def __init__(self, task: asyncio.Future[Json]) -> None:
-        self._task = task
-
-    @property
-    def done(self) -> bool:
-        return self._task.done()
-
-    @property
-    def output(self) -> Json:
-        return self._task.result()
-
-    @property
-    def error(self) -> ErrorInfo | None:
-        failure = self._task.exception()
-        if failure is None:
-            return None
-        if isinstance(failure, StepError):
-            return failure.info
-        raise failure
-
-    @property
-    def unknown(self) -> bool:
-        return isinstance(self._task.exception(), UnknownOutcome)
-
-    def cancel(self) -> None:
-        self._task.cancel()
-
-
-def _not_run(wait: Wait) -> StepError:
-    """Definitions that wait are not published before this release runs them."""
-    return StepError(
-        ErrorInfo(
-            code="ENGINE_UNSUPPORTED",
-            category=Category.VALIDATION,
-            message=f"This release does not run waits of kind {wait.kind}.",
-            step=wait.path,
-        )
-    )
-
-
-def _refuse_secrets(call: ActionCall) -> None:
-    if call.secrets:
         raise StepError(
             ErrorInfo(
-                code="SECRET_UNAVAILABLE",
+                code="ENGINE_UNSUPPORTED",
                 category=Category.VALIDATION,
-                message="The input of the action names secrets; this release cannot open secrets.",
-                details={"inputs": sorted(call.secrets)},
-                step=call.step,
+                message="This release does not start other definitions.",
+                step=wait.path,
             )
         )
 
+    # -- what the workflow uses ---------------------------------------------------------------
 
-def _retry_policy(spec: RetrySpec) -> RetryPolicy:
-    return RetryPolicy(
-        initial_interval=timedelta(seconds=spec.first_delay),
-        backoff_coefficient=spec.multiplier,
-        maximum_interval=timedelta(seconds=max(spec.max_delay, spec.first_delay)),
-        maximum_attempts=spec.max_attempts,
-    )
+    async def keep_rows(self) -> None:
+        """Until `finish`: write rows whenever all wait and the rows do not say what is."""
+        while True:
+            await workflow.wait_condition(lambda: self._over or self.outbox.is_due)
+            if self._over:
+                return
+            if await quiet(lambda: self._moves):
+                await self.outbox.flush(only_if=lambda: self.outbox.is_due and not self._over)
 
+    async def finish(self) -> None:
+        """Write what is left, and wait for what must not outlive the execution."""
+        self._over = True
+        await self._performing.no_local_left()
+        await self.outbox.flush(only_if=lambda: self.outbox.is_due)
 
-def _application_error(error: FailureError) -> ApplicationError | None:
-    # A local activity's failure arrives bare, a remote one's inside an ActivityError.
-    cause = error.cause if isinstance(error, ActivityError) else error
-    return cause if isinstance(cause, ApplicationError) else None
+    def _moved(self) -> None:
+        self._moves += 1
+        self._stopwatch.resume()
 
+    def _weight(self) -> float:
+        """How many simple steps one is worth: expressions take longer where there is more data."""
+        return 1.0
 
-def _flushed(error: ApplicationError) -> bool:
-    return bool(error.details) and bool(cast("dict[str, Any]", error.details[0])["flushed"])
-
-
-def _error_info(error: FailureError, step: str) -> ErrorInfo:
-    application = _application_error(error)
-    if application is not None and application.details:
-        return ErrorInfo.from_json(cast("dict[str, Any]", application.details[0])["error"])
-    cause = error.cause if isinstance(error, ActivityError) else error
-    if isinstance(cause, TemporalTimeout):
-        return ErrorInfo(
-            code="ACTION_TIMEOUT",
-            category=Category.TIMEOUT,
-            message="The action did not answer in time.",
-            retryable=True,
-            step=step,
-        )
-    return ErrorInfo(
-        code="ACTION_FAILED", category=Category.ACTION, message=str(cause or error), step=step
-    )
+    def _wants_to_settle(self) -> bool:
+        info = workflow.info()
+        events = info.get_current_history_length()
+        worked = self._stopwatch.recorded_ms
+        enough = worked >= MOST_WORK_MS or events >= MOST_EVENTS
+        if not enough and not info.is_continue_as_new_suggested():
+            return False
+        acting = self._run is not None and self._run.acting > 0
+        return not acting or worked > 2 * MOST_WORK_MS or events > TOO_MANY_EVENTS

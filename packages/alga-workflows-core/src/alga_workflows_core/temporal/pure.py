@@ -1,12 +1,13 @@
-"""Pure actions, performed inside the workflow.
+"""What workflow code needs of its worker, and pure actions, performed inside the workflow.
 
-Temporal makes workflow objects by itself, so the worker hands the registry in as an external
-function (`worker_interceptor`), which is the SDK's way for this.
+Temporal makes workflow objects by itself, so the worker hands its parts in as an external function
+(`ExternalsInterceptor`), which is the SDK's way for this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from temporalio import workflow
@@ -21,35 +22,48 @@ from alga_workflows_core.temporal.names import invocation_id
 from alga_workflows_core.temporal.wire import RunInput
 from alga_workflows_core.types.json import Json
 
-_EXTERN = "alga_workflows_registry"
+_EXTERN = "alga_workflows_externals"
 
 
-class RegistryInterceptor(Interceptor):
-    """Lets workflow code reach this worker's registry."""
+@dataclass(frozen=True, slots=True)
+class Externals:
+    """`clock` answers seconds from any beginning; what it says must not decide anything."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    registry: Registry
+    clock: Callable[[], float]
+
+
+class ExternalsInterceptor(Interceptor):
+    """Lets workflow code reach this worker's parts."""
+
+    def __init__(self, externals: Externals) -> None:
+        self._externals = externals
 
     def workflow_interceptor_class(
         self,
         input: WorkflowInterceptorClassInput,  # noqa: A002 - the SDK's name
     ) -> type[WorkflowInboundInterceptor] | None:
-        registry = self._registry
+        externals = self._externals
         # The SDK leaves out the type arguments of these functions.
-        input.unsafe_extern_functions[_EXTERN] = lambda: registry  # pyright: ignore[reportUnknownMemberType]
+        input.unsafe_extern_functions[_EXTERN] = lambda: externals  # pyright: ignore[reportUnknownMemberType]
         return None
+
+
+def externals() -> Externals:
+    """Those of the worker that runs this workflow."""
+    functions = cast(
+        "Mapping[str, Any]",
+        workflow.extern_functions(),  # pyright: ignore[reportUnknownMemberType]
+    )
+    return functions[_EXTERN]()
 
 
 class PurePerformer:
     """Calls pure actions of the worker's registry."""
 
-    def __init__(self, start: RunInput) -> None:
+    def __init__(self, start: RunInput, registry: Registry) -> None:
         self._start = start
-        externs = cast(
-            "Mapping[str, Any]",
-            workflow.extern_functions(),  # pyright: ignore[reportUnknownMemberType]
-        )
-        self._registry: Registry = externs[_EXTERN]()
+        self._registry = registry
 
     async def perform(self, call: ActionCall) -> Json:
         """The output; StepError if it failed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -12,7 +13,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.temporal.names import TASK_QUEUE
-from alga_workflows_core.temporal.pure import RegistryInterceptor
+from alga_workflows_core.temporal.pure import Externals, ExternalsInterceptor
 from alga_workflows_core.temporal.workflow import RunWorkflow
 
 # docs/adr/0004 gives the measurement behind each figure.
@@ -20,6 +21,9 @@ WORKFLOW_TASK_SLOTS = 40
 STICKY_TIMEOUT = timedelta(seconds=10)
 CACHED_RUNS = 1000
 ACTIVITY_SLOTS = 100
+# Heartbeats go out this often at most, and a cancel comes back with one: an action is asked to stop
+# soon enough for the two seconds that its run waits for it.
+HEARTBEAT_THROTTLE = timedelta(seconds=1)
 
 
 def build_worker(
@@ -30,23 +34,26 @@ def build_worker(
     build_id: str,
     graceful_shutdown: timedelta,
     on_fatal_error: Callable[[BaseException], Awaitable[None]] | None = None,
+    workflow: type[Any] = RunWorkflow,
 ) -> Worker:
     """A worker of the authored queue that is not running yet."""
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[RunWorkflow],
+        workflows=[workflow],
         activities=list(activities),
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_task_executor=ThreadPoolExecutor(
             max_workers=WORKFLOW_TASK_SLOTS, thread_name_prefix="workflow-task"
         ),
-        interceptors=[RegistryInterceptor(registry)],
+        interceptors=[ExternalsInterceptor(Externals(registry, time.perf_counter))],
         build_id=build_id,
         max_concurrent_workflow_tasks=WORKFLOW_TASK_SLOTS,
         max_concurrent_activities=ACTIVITY_SLOTS,
         max_concurrent_local_activities=ACTIVITY_SLOTS,
         max_cached_workflows=CACHED_RUNS,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=graceful_shutdown,
         on_fatal_error=on_fatal_error,

@@ -37,6 +37,27 @@ class StepStatus(StrEnum):
     CANCELED = "CANCELED"
 
 
+class WaitStatus(StrEnum):
+    """Where a wait stands. It leaves WAITING once."""
+
+    WAITING = "WAITING"
+    RESOLVED = "RESOLVED"
+    TIMED_OUT = "TIMED_OUT"
+    CANCELED = "CANCELED"
+
+
+class DeliveryState(StrEnum):
+    """Where the delivery of what ended a wait stands.
+
+    GONE: the run has ended. DEAD: it failed too often; an operator may make it PENDING again.
+    """
+
+    PENDING = "PENDING"
+    DELIVERED = "DELIVERED"
+    GONE = "GONE"
+    DEAD = "DEAD"
+
+
 class DefinitionState(StrEnum):
     """Whether a definition may start runs. Only ACTIVE ones do."""
 
@@ -79,6 +100,28 @@ STEP_TRANSITIONS: Mapping[StepStatus, frozenset[StepStatus]] = MappingProxyType(
         StepStatus.SUCCEEDED: frozenset(),
         StepStatus.FAILED: frozenset(),
         StepStatus.CANCELED: frozenset(),
+    }
+)
+
+WAIT_TRANSITIONS: Mapping[WaitStatus, frozenset[WaitStatus]] = MappingProxyType(
+    {
+        WaitStatus.WAITING: frozenset(
+            {WaitStatus.RESOLVED, WaitStatus.TIMED_OUT, WaitStatus.CANCELED}
+        ),
+        WaitStatus.RESOLVED: frozenset(),
+        WaitStatus.TIMED_OUT: frozenset(),
+        WaitStatus.CANCELED: frozenset(),
+    }
+)
+
+DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = MappingProxyType(
+    {
+        DeliveryState.PENDING: frozenset(
+            {DeliveryState.DELIVERED, DeliveryState.GONE, DeliveryState.DEAD}
+        ),
+        DeliveryState.DELIVERED: frozenset(),
+        DeliveryState.GONE: frozenset(),
+        DeliveryState.DEAD: frozenset({DeliveryState.PENDING}),
     }
 )
 

@@ -1,0 +1,152 @@
+"""What a run has to tell the database: facts in batches, waits that open and close."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+
+from alga_workflows_core.interpreter.facts import Fact, RunFinished
+from alga_workflows_core.interpreter.run import Run
+from alga_workflows_core.temporal.names import FLUSH_ACTIVITY
+from alga_workflows_core.temporal.stopwatch import Stopwatch
+from alga_workflows_core.temporal.wire import (
+    Batch,
+    ClosedWait,
+    FlushRequest,
+    FlushResult,
+    OpenedWait,
+    RunIdentity,
+)
+from alga_workflows_core.types.states import RunStatus
+
+FLUSH_TIMEOUT = timedelta(seconds=30)
+# Rows wait for the database as long as it takes. A pause above the threshold is a timer, so that a
+# run that waits for the database holds no slot of the worker, and few events of its history.
+FLUSH_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=60)
+)
+LOCAL_RETRY_THRESHOLD = timedelta(seconds=10)
+# Facts ride with an action only while they are small: Temporal takes 2 MiB for one input, of which
+# the action's own may be 1 MiB, and 4 MiB with all that local activities answered before it.
+MAX_RIDING_BYTES = 256 * 1024
+
+
+class Outbox:
+    """One execution's. `run` is set before anything is sent."""
+
+    def __init__(self, identity: RunIdentity, stopwatch: Stopwatch) -> None:
+        self._identity = identity
+        self._stopwatch = stopwatch
+        self._facts: list[Fact] = []
+        self._sending = False
+        self._told: RunStatus | None = None
+        self._telling = False
+        self.run: Run | None = None
+
+    def add(self, fact: Fact) -> None:
+        """Take note of a fact."""
+        self._facts.append(fact)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the rows do not say what is, and nobody is telling them."""
+        if self._sending or self.run is None:
+            return False
+        return bool(self._facts) or self._telling or self.run.status is not self._told
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the facts may ride with an action."""
+        size = 0
+        for fact in self._facts:
+            size += len(fact.model_dump_json(by_alias=True))
+            if size > MAX_RIDING_BYTES:
+                return False
+        return True
+
+    def tell(self) -> None:
+        """Write the run's row again, even if nothing is new."""
+        self._telling = True
+
+    def take(self) -> Batch:
+        """All facts that nobody has taken yet, for whoever writes them or gives them back."""
+        if self.run is None:
+            raise RuntimeError("the outbox has no run")
+        facts, self._facts = self._facts, []
+        ends = [fact.status for fact in facts if isinstance(fact, RunFinished)]
+        self._told = ends[-1] if ends else self.run.status
+        self._telling = False
+        return Batch(seq=self.run.number(), status=self._told, facts=facts)
+
+    def give_back(self, facts: Sequence[Fact]) -> None:
+        """Keep facts whose writing nobody confirmed; writing them twice changes nothing."""
+        self._facts = sorted([*facts, *self._facts], key=lambda fact: fact.seq)
+        self._telling = True
+
+    async def flush(
+        self,
+        *,
+        opens: OpenedWait | None = None,
+        closes: ClosedWait | None = None,
+        only_if: Callable[[], bool] | None = None,
+    ) -> FlushResult:
+        """Write facts, and open or close a wait, however long that takes.
+
+        One at a time: who comes meanwhile waits, and what was noted until then goes together.
+        `only_if` is asked when it is this one's turn.
+        """
+        while self._sending:
+            await workflow.wait_condition(lambda: not self._sending)
+        if only_if is not None and not only_if():
+            return FlushResult()
+        self._sending = True
+        request = FlushRequest(
+            run=self._identity,
+            temporal_run_id=workflow.info().run_id,
+            batch=self.take(),
+            opens=opens,
+            closes=closes,
+            work=self._stopwatch.milliseconds(),
+        )
+        try:
+            result = await workflow.execute_local_activity(
+                FLUSH_ACTIVITY,
+                request,
+                result_type=FlushResult,
+                start_to_close_timeout=FLUSH_TIMEOUT,
+                retry_policy=FLUSH_RETRY,
+                local_retry_threshold=LOCAL_RETRY_THRESHOLD,
+                summary=_summary(opens, closes),
+            )
+        finally:
+            self._sending = False
+        self._stopwatch.resume()
+        self._stopwatch.record(result.work)
+        return result
+
+    async def drained(self) -> None:
+        """Return when nothing is being sent."""
+        await workflow.wait_condition(lambda: not self._sending)
+
+
+async def quiet(moves: Callable[[], int]) -> bool:
+    """Let all go on that can; whether nobody moved, as `moves` counts it."""
+    before = moves()
+    for _ in range(2):
+        await asyncio.sleep(0)
+        await workflow.wait_condition(_at_once)
+    return moves() == before
+
+
+def _at_once() -> bool:
+    return True
+
+
+def _summary(opens: OpenedWait | None, closes: ClosedWait | None) -> str:
+    if opens is not None:
+        return f"{opens.path}: wait"
+    return "write rows" if closes is None else "end a wait"

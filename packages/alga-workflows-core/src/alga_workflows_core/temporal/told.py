@@ -1,0 +1,45 @@
+"""What a run is told from outside, and what it tells who asks."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from alga_workflows_core.interpreter.run import Run
+from alga_workflows_core.temporal.names import wait_id
+from alga_workflows_core.temporal.wire import RunInput, WakeSignal
+from alga_workflows_core.types.json import JsonObject
+
+
+class Told:
+    """Signals and queries of one execution."""
+
+    def __init__(self, start: RunInput, run: Run) -> None:
+        self._run_id = start.run_id
+        self._run = run
+
+    def wake(self, signal: JsonObject) -> None:
+        """Something has ended a wait. What is no `WakeSignal`, or for none that is open, does
+        nothing: whoever sent it has the row to look at.
+        """
+        if "waitId" not in signal:
+            return
+        wake = WakeSignal.model_validate(signal, by_alias=True, by_name=False)
+        for key in self._run.open_keys:
+            if self._id(key) == wake.wait_id:
+                self._run.resolve(key, wake.resolution)
+                return
+
+    def waits(self) -> list[JsonObject]:
+        """The open ones."""
+        return [
+            {
+                "id": str(self._id(wait.key)),
+                "path": wait.path,
+                "kind": wait.kind,
+                "due": None if wait.due is None else wait.due.isoformat(),
+            }
+            for wait in self._run.waits
+        ]
+
+    def _id(self, key: str) -> UUID:
+        return wait_id(self._run_id, key)
