@@ -114,17 +114,17 @@ def _compose(
     starter = PeriodicService(
         "run-starter", 1.0, run_starter.start_due, backoff=Backoff(longest=2.0)
     )
-    waits = WaitDesk(storage)
-    activities = RunActivities(
-        performer=Performer(registry),
-        rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
-        waits=waits,
-    )
     deliverer = PeriodicService(
         "deliverer",
         1.0,
         Deliverer(storage=storage, client=client).deliver_due,
         backoff=Backoff(longest=2.0),
+    )
+    waits = WaitDesk(storage, poke=deliverer.poke)
+    activities = RunActivities(
+        performer=Performer(registry),
+        rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
+        waits=waits,
     )
     poller = _poller(settings.process, client, registry, activities)
     keys = KeyAccess(storage)
@@ -140,6 +140,7 @@ def _compose(
                 poke=starter.poke,
                 stopping=stopping,
             ),
+            waits=waits,
             actions=registry.specs(),
             processes=BoundedProcesses(),
             health=health,
