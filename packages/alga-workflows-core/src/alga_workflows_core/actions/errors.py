@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from alga_workflows_core.errors import AlgaError, Category, ErrorInfo
@@ -50,7 +51,7 @@ class ActionError(AlgaError):
         if len(message) > _LONGEST_MESSAGE:
             message = f"{message[: _LONGEST_MESSAGE - 1]}…"
         details = _bounded(self.details)
-        if self.retry_after is not None:
+        if self.retry_after is not None and math.isfinite(self.retry_after):
             details = {RETRY_AFTER: self.retry_after} | details
         return bounded(
             ErrorInfo(

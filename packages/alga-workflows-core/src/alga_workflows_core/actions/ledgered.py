@@ -207,9 +207,10 @@ async def _work_on(call: LedgeredCall, connection: LedgerConnection) -> Json:
     try:
         return await call.work(connection)
     except ActionError as error:
-        # The handler did not fail, its connection did; with it all that it wrote is gone.
+        # If its connection failed, all that the handler wrote is gone, and it is not to blame.
         if error.unknown and error.category is not Category.TIMEOUT and connection.invalidated:
-            raise _unavailable(call, error) from error
+            raise _unavailable(call, error) from None
+        error.unknown = False
         raise
 
 

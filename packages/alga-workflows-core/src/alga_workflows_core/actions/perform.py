@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import traceback
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import structlog
 from pydantic import BaseModel
@@ -20,80 +17,29 @@ from alga_workflows_core.actions.errors import (
     NotPerformedError,
 )
 from alga_workflows_core.actions.ledgered import LedgeredCall, LedgeredCalls
+from alga_workflows_core.actions.masking import Mask
 from alga_workflows_core.actions.registry import Registry
+from alga_workflows_core.actions.secrets import opened_secrets
 from alga_workflows_core.definition.action_spec import ActionKind, ActionSpec
 from alga_workflows_core.definition.canonical import content_hash
-from alga_workflows_core.errors import Category
+from alga_workflows_core.errors import Category, InputError
+from alga_workflows_core.infra.secrets.combined import CombinedSecrets
+from alga_workflows_core.infra.secrets.port import SecretProvider
 from alga_workflows_core.storage.ledger import Entry, Ledger
 from alga_workflows_core.types.json import Json, JsonObject
 
 log = structlog.get_logger()
 
 
-class Mask(Protocol):
-    """Takes the secrets of one call out of what leaves it."""
-
-    def json(self, value: Json) -> Json:
-        """`value` without them."""
-        ...
-
-    def text(self, value: str) -> str:
-        """`value` without them."""
-        ...
-
-
-class Opened(Protocol):
-    """An input with its secrets in place, and the mask for them."""
-
-    @property
-    def input(self) -> JsonObject: ...
-
-    @property
-    def mask(self) -> Mask: ...
-
-
-OpenSecrets = Callable[[JsonObject, Mapping[str, str], str], AbstractAsyncContextManager[Opened]]
-"""Puts secrets (JSON Pointer to name) of a tenant into an input; ActionError if there is none."""
-
-
-class _NoMask:
-    def json(self, value: Json) -> Json:
-        return value
-
-    def text(self, value: str) -> str:
-        return value
-
-
-@dataclass(frozen=True, slots=True)
-class _Plain:
-    input: JsonObject
-    mask: Mask = _NoMask()  # noqa: RUF009 - it has no state
-
-
-@asynccontextmanager
-async def no_secrets(
-    request: JsonObject,
-    secrets: Mapping[str, str],
-    tenant: str,  # noqa: ARG001
-) -> AsyncGenerator[Opened]:
-    """For a process that has no secrets; ActionError `SECRET_UNAVAILABLE` if one is needed."""
-    if secrets:
-        raise ActionError(
-            "SECRET_UNAVAILABLE",
-            "The input of the action names secrets, and this worker has none.",
-            category=Category.VALIDATION,
-            details={"inputs": sorted(secrets)},
-        )
-    yield _Plain(request)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
-    """One call of an action with its input checked."""
+    """One call of an action with its input checked; `known_as` is what its hash is made of."""
 
     action: Action
     model: BaseModel
+    known_as: JsonObject
     invocation: Invocation
+    series: int
     timeout: float
     mask: Mask
 
@@ -114,11 +60,11 @@ class Performer:
         registry: Registry,
         *,
         ledger: Ledger | None = None,
-        secrets: OpenSecrets = no_secrets,
+        secrets: SecretProvider | None = None,
     ) -> None:
         self._registry = registry
         self._calls = None if ledger is None else LedgeredCalls(ledger)
-        self._open = secrets
+        self._secrets = secrets if secrets is not None else CombinedSecrets([])
 
     def contract(self, action_id: str, version: int) -> ActionSpec | None:
         """The contract of an action, if it is served here."""
@@ -147,30 +93,39 @@ class Performer:
             raise NotPerformedError(
                 "ACTION_NOT_SERVED", f"This worker does not serve {action_id} version {version}."
             )
+        began = False
         try:
-            async with self._open(request, secrets or {}, invocation.tenant) as opened:
+            async with opened_secrets(
+                request,
+                secrets or {},
+                tenant=invocation.tenant,
+                provider=self._secrets,
+                secret_fields=action.spec.secret_fields,
+            ) as opened:
+                began = True
                 call = _Call(
                     action=action,
-                    model=_checked(action, opened),
+                    model=validated(action, opened.input),
+                    # The ledger knows secrets by their names.
+                    known_as={"input": request, "secrets": dict(secrets or {})},
                     invocation=invocation,
+                    series=series,
                     timeout=action.spec.timeout if timeout is None else timeout,
                     mask=opened.mask,
                 )
-                entry = _entry(call, request, secrets or {}, series)
-                return await self._by_kind(call, entry)
+                return await self._by_kind(call)
         except asyncio.CancelledError:
             raise InterruptedActionError(action_id, unknown=False, repeatable=True) from None
+        except ActionError as error:
+            if began or not error.retryable:
+                raise
+            raise NotPerformedError(error.error_code, error.message) from None
 
-    async def _by_kind(self, call: _Call, entry: Entry) -> Json:
+    async def _by_kind(self, call: _Call) -> Json:
         kind = kind_of_call(call.action, call.model, call.invocation)
-
-        async def work(transaction: Transaction | None) -> Json:
-            return await _worked(call, transaction)
-
-        ledgered = LedgeredCall(entry=entry, work=work)
         match kind:
             case ActionKind.PURE | ActionKind.READ:
-                return await work(None)
+                return await _certain(call)
             case ActionKind.IDEMPOTENT if self._calls is None:
                 return await _without_ledger(call)
             case _ if self._calls is None:
@@ -181,25 +136,26 @@ class Performer:
                     remedy="Give the worker a database with the ledger (`install_ledger`).",
                 )
             case ActionKind.TRANSACTIONAL:
-                return await self._calls.transactional(ledgered)
+                return await self._calls.transactional(_ledgered(call))
             case _:
-                return await self._calls.claimed(
-                    ledgered, repeatable=kind is ActionKind.IDEMPOTENT
-                )
+                repeatable = kind is ActionKind.IDEMPOTENT
+                return await self._calls.claimed(_ledgered(call), repeatable=repeatable)
+
+
+async def _certain(call: _Call) -> Json:
+    """A call that has no effect, or none that anybody minds."""
+    try:
+        return await _worked(call, None)
+    except ActionError as error:
+        error.unknown = False
+        raise
 
 
 async def _without_ledger(call: _Call) -> Json:
     try:
-        return await _worked(call, None)
+        return await _certain(call)
     except asyncio.CancelledError:
         raise InterruptedActionError(call.spec.id, unknown=True, repeatable=True) from None
-
-
-def _checked(action: Action, opened: Opened) -> BaseModel:
-    try:
-        return validated(action, opened.input)
-    except ActionError as error:
-        raise _masked(error, opened.mask) from None
 
 
 async def _worked(call: _Call, transaction: Transaction | None) -> Json:
@@ -210,13 +166,10 @@ async def _worked(call: _Call, transaction: Transaction | None) -> Json:
     except ActionError as error:
         if error.error_code == CRASHED:
             # What a handler did not mean to raise can only be mended with its traceback.
-            log.error(
-                error.message,
-                action="action.crashed",
-                step=invocation.step,
-                traceback=call.mask.text("".join(traceback.format_exception(error))),
-            )
-        raise _masked(error, call.mask) from None
+            log.exception(error.message, action="action.crashed", step=invocation.step)
+        # The ledger is told of it, too.
+        call.mask.error(error)
+        raise
 
 
 async def _in_time(call: _Call, invocation: Invocation) -> Json:
@@ -243,28 +196,31 @@ async def _in_time(call: _Call, invocation: Invocation) -> Json:
         ) from error
 
 
-def _masked(error: ActionError, mask: Mask) -> ActionError:
-    """`error` without secrets, and without the exception behind it, which may quote them."""
-    details = mask.json(error.details)
-    error.message = mask.text(error.message)
-    error.remedy = None if error.remedy is None else mask.text(error.remedy)
-    error.details = details if isinstance(details, dict) else {}
-    error.args = (error.message,)
-    error.__cause__ = error.__context__ = None
-    return error
-
-
-def _entry(call: _Call, request: JsonObject, secrets: Mapping[str, str], series: int) -> Entry:
-    """The ledger knows the input by its hash, in which secrets are names."""
+def _ledgered(call: _Call) -> LedgeredCall:
     invocation = call.invocation
-    return Entry(
-        tenant=invocation.tenant,
-        invocation=invocation.id,
-        run_id=invocation.run_id,
-        step=invocation.step,
-        series=series,
-        action_id=call.spec.id,
-        version=call.spec.version,
-        input_hash=content_hash({"input": request, "secrets": dict(secrets)}),
-        authored_key=invocation.authored_key,
+    try:
+        input_hash = content_hash(call.known_as)
+    except InputError as error:
+        raise ActionError(
+            "ACTION_INPUT_INVALID",
+            f"The input of {call.spec.id} has no canonical form: {error.message}",
+            category=Category.VALIDATION,
+        ) from error
+
+    async def work(transaction: Transaction | None) -> Json:
+        return await _worked(call, transaction)
+
+    return LedgeredCall(
+        entry=Entry(
+            tenant=invocation.tenant,
+            invocation=invocation.id,
+            run_id=invocation.run_id,
+            step=invocation.step,
+            series=call.series,
+            action_id=call.spec.id,
+            version=call.spec.version,
+            input_hash=input_hash,
+            authored_key=invocation.authored_key,
+        ),
+        work=work,
     )

@@ -238,8 +238,9 @@ async def _claim(connection: AsyncConnection, entry: Entry, *, repeatable: bool)
         insert(ledger)
         .values(tenant=entry.tenant, id=entry.id, fence=1, **_described(entry), **claim)
         .on_conflict_do_nothing()
+        .returning(ledger.c.fence)
     )
-    if inserted.rowcount == 1:
+    if inserted.first() is not None:
         return Claimed(1)
     found = await _look(connection, entry, lock=True)
     verdict = _known(found, entry, repeatable=repeatable)
