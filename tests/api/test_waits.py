@@ -58,6 +58,11 @@ async def until_status(api: httpx.AsyncClient, run_id: str, *wanted: str) -> dic
             await asyncio.sleep(0.05)
 
 
+async def waits_of(api: httpx.AsyncClient, run_id: str) -> list[dict[str, Any]]:
+    """The waits of a run."""
+    return (await api.get(f"/runs/{run_id}/waits")).json()["items"]
+
+
 async def test_a_parked_step_says_why_and_is_skipped_with_a_value(service: Service) -> None:
     """The run is PARKED until an operator decides; the value is the output of the step."""
     run_id = await started(service.api, calling("skipping"))
@@ -89,7 +94,7 @@ async def test_a_parked_step_fails_or_is_tried_again(service: Service, decision:
         assert run["error"]["step"] == "ask"
         return
     async with asyncio.timeout(30):
-        while len(found := (await service.api.get(f"/runs/{run_id}/waits")).json()["items"]) < 2:
+        while len(found := await waits_of(service.api, run_id)) < 2:
             await asyncio.sleep(0.05)
     first, second = found
     assert (first["status"], second["status"]) == ("RESOLVED", "WAITING")

@@ -41,6 +41,7 @@ from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.runs.starter import RunStarter
 from alga_workflows_core.runs.waits import WaitDesk
+from alga_workflows_core.storage.ledger import Ledger
 from alga_workflows_core.storage.migrate import check_revision
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import describe_namespace
@@ -122,7 +123,7 @@ def _compose(
     )
     waits = WaitDesk(storage, poke=deliverer.poke)
     activities = RunActivities(
-        performer=Performer(registry),
+        performer=Performer(registry, ledger=Ledger(storage)),
         rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
         waits=waits,
     )
