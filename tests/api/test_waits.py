@@ -58,9 +58,14 @@ async def until_status(api: httpx.AsyncClient, run_id: str, *wanted: str) -> dic
             await asyncio.sleep(0.05)
 
 
-async def waits_of(api: httpx.AsyncClient, run_id: str) -> list[dict[str, Any]]:
-    """The waits of a run."""
-    return (await api.get(f"/runs/{run_id}/waits")).json()["items"]
+async def until_waits(api: httpx.AsyncClient, run_id: str, count: int) -> list[dict[str, Any]]:
+    """The waits of a run as soon as it has so many."""
+    async with asyncio.timeout(30):
+        while True:
+            found = (await api.get(f"/runs/{run_id}/waits")).json()["items"]
+            if len(found) >= count:
+                return found
+            await asyncio.sleep(0.05)
 
 
 async def test_a_parked_step_says_why_and_is_skipped_with_a_value(service: Service) -> None:
@@ -93,10 +98,7 @@ async def test_a_parked_step_fails_or_is_tried_again(service: Service, decision:
         run = await until_status(service.api, run_id, "FAILED")
         assert run["error"]["step"] == "ask"
         return
-    async with asyncio.timeout(30):
-        while len(found := await waits_of(service.api, run_id)) < 2:
-            await asyncio.sleep(0.05)
-    first, second = found
+    first, second = await until_waits(service.api, run_id, 2)
     assert (first["status"], second["status"]) == ("RESOLVED", "WAITING")
     await service.api.post(f"/runs/{run_id}/steps/ask/resolve", json={"do": "fail"})
     await until_status(service.api, run_id, "FAILED")

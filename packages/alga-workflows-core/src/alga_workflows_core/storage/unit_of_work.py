@@ -95,7 +95,7 @@ class Storage:
     async def claim_deliveries(self, at_most: int, lease: timedelta) -> list[tuple[str, UUID]]:
         """Take deliveries that are due, as (tenant, delivery id); see `claim_run_starts`."""
         statement = text("SELECT tenant, delivery_id FROM alga_claim_deliveries(:at_most, :lease)")
-        async with self._transaction(_NO_TENANT) as connection:
+        async with self.transaction(_NO_TENANT) as connection:
             rows = await connection.execute(statement, {"at_most": at_most, "lease": lease})
             return [(row.tenant, row.delivery_id) for row in rows]
 
