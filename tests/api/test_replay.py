@@ -10,6 +10,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from alga_workflows_core.actions.builtin.catalogue import builtin_actions
+from alga_workflows_core.actions.builtin.rows import NoRows
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.temporal.names import workflow_id
 from alga_workflows_core.temporal.pure import RegistryInterceptor
@@ -60,7 +61,7 @@ async def test_a_run_that_used_time_and_chance_replays(
         replayer = Replayer(
             workflows=[RunWorkflow],
             workflow_runner=UnsandboxedWorkflowRunner(),
-            interceptors=[RegistryInterceptor(Registry(builtin_actions(http)))],
+            interceptors=[RegistryInterceptor(Registry(builtin_actions(http, NoRows())))],
             data_converter=pydantic_data_converter,
         )
         for _ in range(5):

@@ -20,6 +20,7 @@ from alga_workflows_core.storage.steps import StepRow
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.types.states import (
     DEFINITION_TRANSITIONS,
+    EVENT_TRANSITIONS,
     FINAL_RUN_STATES,
     RUN_TRANSITIONS,
     STEP_TRANSITIONS,
@@ -34,6 +35,7 @@ TABLES: dict[str, Mapping[StrEnum, frozenset[StrEnum]]] = {
     "run": {**RUN_TRANSITIONS},
     "step": {**STEP_TRANSITIONS},
     "definition": {**DEFINITION_TRANSITIONS},
+    "event": {**EVENT_TRANSITIONS},
 }
 
 
