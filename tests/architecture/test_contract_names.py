@@ -166,7 +166,9 @@ async def test_names_of_tables(database: Database) -> None:
         "workflow_definition_versions",
         "workflow_runs",
         "workflow_run_steps",
+        "workflow_events",
         "alga_api_keys",
+        "alga_data",
         "alga_state_transitions",
         "alga_workflows_core_version",
     }

@@ -88,7 +88,7 @@ async def serve(
         await check_revision(database)
         http_client = create_client(settings.egress.policy)
         undo.push_async_callback(http_client.aclose)
-        registry = Registry(builtin_actions(http_client))
+        registry = Registry(builtin_actions(http_client, Storage(database)))
         supervisor = _compose(
             settings, mode, database, client, telemetry, registry, on_ready=on_ready, stopping=stop
         )

@@ -233,3 +233,46 @@ action_ledger = Table(
     _timestamp("expires_at"),
     PrimaryKeyConstraint("tenant", "id"),
 )
+
+data_entries = Table(
+    "alga_data",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("namespace", Text, nullable=False),
+    Column("key", Text(collation="C"), nullable=False),
+    Column("value", JSON(none_as_null=False), nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    _timestamp("created_at", required=True),
+    _timestamp("updated_at", required=True),
+    _timestamp("expires_at"),
+    PrimaryKeyConstraint("tenant", "namespace", "key"),
+    Index(
+        "alga_data_expiring",
+        "tenant",
+        "expires_at",
+        postgresql_where=text("expires_at IS NOT NULL"),
+    ),
+)
+
+workflow_events = Table(
+    "workflow_events",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("subject", Text),
+    Column("correlation_key", Text),
+    Column("data", JSON(none_as_null=False), nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'STAGED'")),
+    Column("published_by_run", Uuid),
+    _timestamp("received_at", required=True),
+    _timestamp("accepted_at"),
+    PrimaryKeyConstraint("tenant", "id"),
+    UniqueConstraint("tenant", "source", "event_id"),
+    Index(
+        "workflow_events_to_accept", "received_at", "id", postgresql_where=text("state = 'STAGED'")
+    ),
+)

@@ -20,7 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alga_workflows_core.errors import ConflictError
 from alga_workflows_core.infra.database import Database, first_line, sqlstate
 from alga_workflows_core.storage.api_keys import ApiKeys
+from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
+from alga_workflows_core.storage.events import Events
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.steps import Steps
 from alga_workflows_core.storage.waits import Waits
@@ -48,6 +50,22 @@ class UnitOfWork:
     steps: Steps
     api_keys: ApiKeys
     waits: Waits
+    data: Data
+    events: Events
+
+    @classmethod
+    def of(cls, connection: AsyncConnection, tenant: str) -> UnitOfWork:
+        """Over a connection whose transaction belongs to `tenant`."""
+        return cls(
+            tenant=tenant,
+            definitions=Definitions(connection, tenant),
+            runs=Runs(connection, tenant),
+            steps=Steps(connection, tenant),
+            api_keys=ApiKeys(connection, tenant),
+            waits=Waits(connection, tenant),
+            data=Data(connection, tenant),
+            events=Events(connection, tenant),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +90,14 @@ class Storage:
         Any exception rolls all of it back, a cancellation too.
         """
         async with self.transaction(tenant) as connection:
-            yield UnitOfWork(
-                tenant=tenant,
-                definitions=Definitions(connection, tenant),
-                runs=Runs(connection, tenant),
-                steps=Steps(connection, tenant),
-                api_keys=ApiKeys(connection, tenant),
-                waits=Waits(connection, tenant),
-            )
+            yield UnitOfWork.of(connection, tenant)
+
+    def within(self, transaction: object, tenant: str) -> UnitOfWork:
+        """The repositories in a transaction that `transaction` has begun for this tenant and that
+        its maker ends. TypeError for any other kind of transaction."""
+        if not isinstance(transaction, AsyncConnection):
+            raise TypeError(f"{type(transaction).__name__} is no connection of SQLAlchemy")
+        return UnitOfWork.of(transaction, tenant)
 
     async def claim_run_starts(self, at_most: int, lease: timedelta) -> list[tuple[str, UUID]]:
         """Take runs that are due to be started, as (tenant, run id), and set them to STARTING.
