@@ -8,6 +8,7 @@ from dataclasses import replace
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.expressions.errors import TIMEOUT
 from alga_workflows_core.interpreter.sizes import MAX_ERROR_BYTES, encoded_size
+from alga_workflows_core.interpreter.weighing import ERROR_ROOM
 
 
 def is_fatal(error: ErrorInfo) -> bool:
@@ -42,6 +43,21 @@ def bounded(error: ErrorInfo) -> ErrorInfo:
     return replace(bare, cause=None, message=f"{error.message[:_SHORT]}…")
 
 
+def shortened(error: ErrorInfo) -> ErrorInfo:
+    """`error` in so few bytes that there is room for it whatever the run carries."""
+    message = error.message[:_SHORTEST]
+    short = replace(error, message=message, details=_NO_ROOM, cause=None)
+    unplaced = replace(short, step=None)
+    coded = replace(unplaced, message="", code=error.code[:_SHORTEST])
+    # Characters may need six bytes each.
+    last = replace(coded, code="SIZE_LIMIT", category=Category.LIMIT)
+    smaller = (short, unplaced, coded, last)
+    return next(each for each in smaller if encoded_size(each.as_json()) <= _ROOM or each is last)
+
+
+_NO_ROOM = {"omitted": "There is no room for more."}
+_ROOM = ERROR_ROOM - len('{"o": "succeeded", "err": }')
+_SHORTEST = 80
 _OMITTED = {"omitted": "The details are too large for an error."}
 _SHORT = 1000
 

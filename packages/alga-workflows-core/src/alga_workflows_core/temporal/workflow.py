@@ -18,7 +18,7 @@ from alga_workflows_core.interpreter.system import System
 from alga_workflows_core.temporal.effects import TemporalEffects
 from alga_workflows_core.temporal.names import RUN_WORKFLOW
 from alga_workflows_core.temporal.pure import PurePerformer
-from alga_workflows_core.temporal.wire import RunInput
+from alga_workflows_core.temporal.wire import RunInput, fixed_bytes
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import RunStatus
 
@@ -43,6 +43,7 @@ class RunWorkflow:
             payload=start.payload,
             system=_system(start),
             effects=self._effects,
+            fixed_bytes=fixed_bytes(start),
         )
 
     @workflow.run
