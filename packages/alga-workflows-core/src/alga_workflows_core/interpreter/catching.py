@@ -44,18 +44,26 @@ def bounded(error: ErrorInfo) -> ErrorInfo:
 
 
 def shortened(error: ErrorInfo) -> ErrorInfo:
-    """`error` in so few bytes that there is room for it whatever the run carries."""
-    message = error.message[:_SHORTEST]
-    short = replace(error, message=message, details=_NO_ROOM, cause=None)
-    unplaced = replace(short, step=None)
+    """`error` in so few bytes that there is room for it whatever the run carries.
+
+    Details go first, then causes, the place and at last its code.
+    """
+    short = _bare(error)
+    alone = replace(short, cause=None)
+    unplaced = replace(alone, step=None)
     coded = replace(unplaced, message="", code=error.code[:_SHORTEST])
+    for smaller in (short, alone, unplaced, coded):
+        if encoded_size(smaller.as_json()) <= _ROOM:
+            return smaller
     # Characters may need six bytes each.
-    last = replace(coded, code="SIZE_LIMIT", category=Category.LIMIT)
-    smaller = (short, unplaced, coded, last)
-    return next(each for each in smaller if encoded_size(each.as_json()) <= _ROOM or each is last)
+    return replace(coded, code="SIZE_LIMIT", category=Category.LIMIT)
 
 
-_NO_ROOM = {"omitted": "There is no room for more."}
+def _bare(error: ErrorInfo) -> ErrorInfo:
+    cause = None if error.cause is None else _bare(error.cause)
+    return replace(error, message=error.message[:_SHORTEST], details=None, cause=cause)
+
+
 _ROOM = ERROR_ROOM - len('{"o": "succeeded", "err": }')
 _SHORTEST = 80
 _OMITTED = {"omitted": "The details are too large for an error."}
