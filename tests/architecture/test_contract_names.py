@@ -21,6 +21,7 @@ from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.names import (
+    CHECK_RESULT_ACTIVITY,
     FLUSH_ACTIVITY,
     PERFORM_ACTIVITY,
     RUN_WORKFLOW,
@@ -99,6 +100,7 @@ def test_names_on_temporal() -> None:
     assert RUN_WORKFLOW == "workflowRuntimeV2RunWorkflow"
     assert PERFORM_ACTIVITY == "workflowRuntimeV2Perform"
     assert FLUSH_ACTIVITY == "workflowRuntimeV2Flush"
+    assert CHECK_RESULT_ACTIVITY == "workflowRuntimeV2CheckResult"
     assert workflow_id(RUN) == f"workflow-runtime-v2:run:{RUN}"
     start = {field.alias for field in RunInput.model_fields.values()}
     assert start >= {

@@ -9,10 +9,10 @@ there is a safe point in front of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import TypeAlias, cast
 
 from alga_workflows_core.definition.document import Definition
 from alga_workflows_core.definition.steps.union import Step
@@ -51,6 +51,10 @@ CANCELED = "CANCELED"
 RUN_TIMEOUT = "RUN_TIMEOUT"
 
 
+CheckResult: TypeAlias = Callable[[JsonObject, Json], Awaitable[ErrorInfo | None]]
+"""Holds a result against a schema: why it does not fit, or None."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """How the run ended. `result` if it SUCCEEDED, else `error`."""
@@ -65,7 +69,8 @@ class Run:
 
     `state` is what `settled_state` answered in a former execution, else None: the run begins.
     ValueError if it has another format. `fixed_bytes`: what always travels with it besides the
-    payload, its definition and the contracts of its actions.
+    payload, its definition and the contracts of its actions. `check_result` holds the result
+    against the definition's `resultSchema`; the error, if there is one, is how the run fails.
     """
 
     def __init__(
@@ -77,8 +82,10 @@ class Run:
         effects: Effects,
         state: JsonObject | None = None,
         fixed_bytes: int = 0,
+        check_result: CheckResult | None = None,
     ) -> None:
         self._definition = definition
+        self._check_result = check_result
         self.effects = effects
         self.zone = definition.zone
         held = state or {}
@@ -135,7 +142,9 @@ class Run:
             self._began = True
             self._observe_start()
         outcome = await beside(self._walk_all(), self._watch())
-        return outcome if isinstance(outcome, Settled) else self._finish(outcome)
+        if isinstance(outcome, Settled):
+            return outcome
+        return self._finish(await self._checked(outcome))
 
     def settle(self) -> None:
         """Stop at the next safe points; actions that are under way finish first."""
@@ -332,6 +341,15 @@ class Run:
         await self.effects.wait_until(lambda: self._over, due)
         if not self._over:
             self.cancel("The run took longer than its timeout.", code=RUN_TIMEOUT)
+
+    async def _checked(self, outcome: Outcome) -> Outcome:
+        """What the run ends with: its outcome, unless that gives a result that does not fit."""
+        schema = self._definition.result_schema
+        if isinstance(outcome, Failed | Cancelled) or schema is None or self._check_result is None:
+            return outcome
+        result: Json = outcome.value if isinstance(outcome, Returned) else None
+        error = await self._check_result(schema, result)
+        return outcome if error is None else Failed(error)
 
     def _finish(self, outcome: Outcome) -> Finished:
         match outcome:

@@ -22,9 +22,16 @@ from alga_workflows_core.infra.telemetry import bind_run
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.projection import project
 from alga_workflows_core.storage.unit_of_work import Storage
-from alga_workflows_core.temporal.names import FLUSH_ACTIVITY, PERFORM_ACTIVITY, invocation_id
+from alga_workflows_core.temporal.names import (
+    CHECK_RESULT_ACTIVITY,
+    FLUSH_ACTIVITY,
+    PERFORM_ACTIVITY,
+    invocation_id,
+)
 from alga_workflows_core.temporal.wire import (
     Batch,
+    CheckAnswer,
+    CheckRequest,
     FlushRequest,
     FlushResult,
     PerformFailure,
@@ -32,6 +39,7 @@ from alga_workflows_core.temporal.wire import (
     PerformResult,
     RunIdentity,
 )
+from alga_workflows_core.validation.result import result_error
 
 log = structlog.get_logger()
 
@@ -51,7 +59,7 @@ class RunActivities:
         self._metrics = metrics
 
     def all(self) -> Sequence[Callable[..., Awaitable[Any]]]:
-        return [self.perform, self.flush]
+        return [self.perform, self.flush, self.check_result]
 
     @activity.defn(name=PERFORM_ACTIVITY)
     async def perform(self, request: PerformRequest) -> PerformResult:
@@ -94,6 +102,12 @@ class RunActivities:
         """Write facts as rows; repeated by Temporal until it works."""
         await self._write(request.run, request.temporal_run_id, request.batch)
         return FlushResult(work=request.work)
+
+    @activity.defn(name=CHECK_RESULT_ACTIVITY)
+    async def check_result(self, request: CheckRequest) -> CheckAnswer:
+        """Hold a result against its schema, besides whatever else goes on."""
+        error = await asyncio.to_thread(result_error, request.result_schema, request.result)
+        return CheckAnswer(error=None if error is None else error.as_json())
 
     async def _write_if_quick(self, request: PerformRequest) -> bool:
         if request.batch is None:

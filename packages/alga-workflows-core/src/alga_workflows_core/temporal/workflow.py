@@ -18,6 +18,7 @@ from alga_workflows_core.interpreter.system import System
 from alga_workflows_core.temporal.effects import TemporalEffects
 from alga_workflows_core.temporal.names import RUN_WORKFLOW
 from alga_workflows_core.temporal.pure import PurePerformer
+from alga_workflows_core.temporal.results import check_result
 from alga_workflows_core.temporal.wire import RunInput, fixed_bytes
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import RunStatus
@@ -44,6 +45,7 @@ class RunWorkflow:
             system=_system(start),
             effects=self._effects,
             fixed_bytes=fixed_bytes(start),
+            check_result=check_result,
         )
 
     @workflow.run
