@@ -9,10 +9,9 @@ there is a safe point in front of it.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import TypeAlias, cast
+from typing import cast
 
 from alga_workflows_core.definition.document import Definition
 from alga_workflows_core.definition.steps.union import Step
@@ -30,10 +29,18 @@ from alga_workflows_core.interpreter.facts import (
     StepFinished,
     StepStarted,
 )
+from alga_workflows_core.interpreter.finishing import (
+    CANCELED,
+    RUN_TIMEOUT,
+    CheckResult,
+    Finished,
+    checked,
+    how_it_finished,
+)
 from alga_workflows_core.interpreter.frame import Frame
 from alga_workflows_core.interpreter.holding import Holding
 from alga_workflows_core.interpreter.load import Load
-from alga_workflows_core.interpreter.outcome import Cancelled, Failed, Outcome, Returned, Settled
+from alga_workflows_core.interpreter.outcome import Cancelled, Failed, Outcome, Settled
 from alga_workflows_core.interpreter.runners import RUNNERS
 from alga_workflows_core.interpreter.scope import Scope
 from alga_workflows_core.interpreter.sizes import encoded_size
@@ -46,22 +53,6 @@ from alga_workflows_core.types.states import RunStatus, StepStatus
 
 STATE_FORMAT = 1
 """The number of the form in which a settled run is written down."""
-
-CANCELED = "CANCELED"
-RUN_TIMEOUT = "RUN_TIMEOUT"
-
-
-CheckResult: TypeAlias = Callable[[JsonObject, Json], Awaitable[ErrorInfo | None]]
-"""Holds a result against a schema: why it does not fit, or None."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How the run ended. `result` if it SUCCEEDED, else `error`."""
-
-    status: RunStatus
-    result: Json
-    error: ErrorInfo | None
 
 
 class Run:
@@ -144,7 +135,8 @@ class Run:
         outcome = await beside(self._walk_all(), self._watch())
         if isinstance(outcome, Settled):
             return outcome
-        return self._finish(await self._checked(outcome))
+        schema = self._definition.result_schema
+        return self._finish(await checked(outcome, schema, self._check_result))
 
     def settle(self) -> None:
         """Stop at the next safe points; actions that are under way finish first."""
@@ -342,26 +334,8 @@ class Run:
         if not self._over:
             self.cancel("The run took longer than its timeout.", code=RUN_TIMEOUT)
 
-    async def _checked(self, outcome: Outcome) -> Outcome:
-        """What the run ends with: its outcome, unless that gives a result that does not fit."""
-        schema = self._definition.result_schema
-        if isinstance(outcome, Failed | Cancelled) or schema is None or self._check_result is None:
-            return outcome
-        result: Json = outcome.value if isinstance(outcome, Returned) else None
-        error = await self._check_result(schema, result)
-        return outcome if error is None else Failed(error)
-
     def _finish(self, outcome: Outcome) -> Finished:
-        match outcome:
-            case Failed(error):
-                finished = Finished(RunStatus.FAILED, None, error)
-            case Cancelled(reason):
-                status = RunStatus.TIMED_OUT if reason.code == RUN_TIMEOUT else RunStatus.CANCELED
-                finished = Finished(status, None, reason)
-            case Returned(value):
-                finished = Finished(RunStatus.SUCCEEDED, value, None)
-            case _:
-                finished = Finished(RunStatus.SUCCEEDED, None, None)
+        finished = how_it_finished(outcome)
         self.observe(
             RunFinished,
             status=finished.status,
