@@ -12,8 +12,9 @@ from alga_workflows_core.definition.document import Definition
 from alga_workflows_core.errors import ErrorInfo
 from alga_workflows_core.interpreter.effects import ActionCall
 from alga_workflows_core.interpreter.facts import Fact
+from alga_workflows_core.interpreter.finishing import Finished
 from alga_workflows_core.interpreter.outcome import Settled
-from alga_workflows_core.interpreter.run import Finished, Run
+from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.interpreter.waits import Wait
 from alga_workflows_core.simulation.clock import NothingEverHappens, VirtualClock
 from alga_workflows_core.simulation.script import Script, moment
