@@ -22,6 +22,7 @@ from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.names import (
+    CHECK_RESULT_ACTIVITY,
     CURRENT_STEP_QUERY,
     CURRENT_WAIT_QUERY,
     EVENT_SIGNAL,
@@ -116,6 +117,7 @@ def test_names_on_temporal() -> None:
     assert CURRENT_STEP_QUERY == "workflowRuntimeV2CurrentStep"
     assert CURRENT_WAIT_QUERY == "workflowRuntimeV2CurrentWait"
     assert SUMMARY_QUERY == "workflowRuntimeV2InterpreterSummary"
+    assert CHECK_RESULT_ACTIVITY == "workflowRuntimeV2CheckResult"
     assert workflow_id(RUN) == f"workflow-runtime-v2:run:{RUN}"
     start = {field.alias for field in RunInput.model_fields.values()}
     assert start >= {

@@ -115,6 +115,19 @@ class PerformFailure(Model):
     flushed: bool = False
 
 
+class CheckRequest(Model):
+    """A result to be held against a definition's `resultSchema`."""
+
+    result_schema: JsonObject
+    result: Json = None
+
+
+class CheckAnswer(Model):
+    """Why the result does not fit, an `ErrorInfo` as JSON; None if it does."""
+
+    error: JsonObject | None = None
+
+
 class OpenedWait(Model):
     """A wait to be made durable; see `interpreter.waits.Wait`."""
 

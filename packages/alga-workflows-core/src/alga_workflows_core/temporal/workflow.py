@@ -28,6 +28,7 @@ from alga_workflows_core.temporal.names import (
     SUMMARY_QUERY,
 )
 from alga_workflows_core.temporal.pure import externals
+from alga_workflows_core.temporal.results import check_result
 from alga_workflows_core.temporal.told import Told
 from alga_workflows_core.temporal.wire import ControlSignal, RunInput, fixed_bytes
 from alga_workflows_core.types.json import Json, JsonObject
@@ -58,6 +59,7 @@ class RunWorkflow:
             effects=self._effects,
             state=start.state,
             fixed_bytes=fixed_bytes(start),
+            check_result=check_result,
         )
         self._effects.attach(self._run)
         self._told = Told(start, self._run)
