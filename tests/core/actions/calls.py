@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 from uuid import uuid4
@@ -18,16 +17,16 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from alga_workflows_core.actions.perform import Performer
+from alga_workflows_core.definition.model import Model
 from alga_workflows_core.runs.perform_activity import PerformActivity
 from alga_workflows_core.temporal.names import PERFORM_ACTIVITY
 from alga_workflows_core.temporal.wire import PerformRequest, PerformResult, RunIdentity
 
-DEADLINE = 40.0
+DEADLINE = 25.0
 """Seconds after which a test gives up."""
 
 
-@dataclass
-class Plan:
+class Plan(Model):
     """`limit`: seconds after which the server takes an attempt for lost."""
 
     request: PerformRequest
@@ -35,8 +34,7 @@ class Plan:
     limit: float = 60.0
 
 
-@dataclass
-class Ended:
+class Ended(Model):
     """`output` and `attempt` of a success; of a failure its `PerformFailure` as JSON."""
 
     output: Any = None
@@ -138,7 +136,7 @@ async def start(
 ) -> WorkflowHandle[OneCall, Ended]:
     """Begin a call."""
     return await client.start_workflow(
-        OneCall.run, Plan(made, **plan), id=f"call-{uuid4()}", task_queue=queue
+        OneCall.run, Plan(request=made, **plan), id=f"call-{uuid4()}", task_queue=queue
     )
 
 
