@@ -123,7 +123,7 @@ def _compose(
     )
     waits = WaitDesk(storage, poke=deliverer.poke)
     activities = RunActivities(
-        performer=Performer(registry, ledger=Ledger(storage)),
+        performer=Performer(registry, ledger=Ledger(storage), secrets=settings.secrets.provider()),
         rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
         waits=waits,
     )

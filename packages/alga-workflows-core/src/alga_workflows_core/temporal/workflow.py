@@ -12,8 +12,9 @@ from temporalio.exceptions import ApplicationError
 from alga_workflows_core.definition.document import ENGINE, Definition
 from alga_workflows_core.definition.identity import document_text
 from alga_workflows_core.errors import ErrorInfo
+from alga_workflows_core.interpreter.finishing import Finished
 from alga_workflows_core.interpreter.outcome import Settled
-from alga_workflows_core.interpreter.run import Finished, Run
+from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.interpreter.system import System
 from alga_workflows_core.temporal.clock import RunClock, WorkflowClock
 from alga_workflows_core.temporal.effects import TemporalEffects
