@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.infra.database import Database, sqlstate
 from alga_workflows_core.infra.settings import DatabaseSettings, load
+from alga_workflows_core.storage.advertised_actions import AdvertisedActions
 from alga_workflows_core.storage.api_keys import ApiKeys
 from alga_workflows_core.storage.definitions import Definitions, NewVersion
 from alga_workflows_core.storage.runs import Runs
@@ -84,6 +85,7 @@ async def mistaken(storage: Storage) -> AsyncGenerator[UnitOfWork]:
             runs=Runs(connection, OURS),
             steps=Steps(connection, OURS),
             api_keys=ApiKeys(connection, OURS),
+            advertised=AdvertisedActions(connection, OURS),
         )
 
 

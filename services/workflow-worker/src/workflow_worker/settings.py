@@ -14,6 +14,7 @@ from alga_workflows_core.infra.settings import (
     HttpSettings,
     LogSettings,
     ProcessSettings,
+    RunSettings,
     Settings,
     TemporalSettings,
     load_all,
@@ -46,6 +47,7 @@ class ServiceSettings:
     http: HttpSettings
     logs: LogSettings
     process: ProcessSettings
+    runs: RunSettings
     egress: EgressSettings
     dev: DevSettings
 
@@ -58,6 +60,7 @@ class ServiceSettings:
             "http": HttpSettings,
             "logs": LogSettings,
             "process": ProcessSettings,
+            "runs": RunSettings,
             "egress": EgressSettings,
             "dev": DevSettings,
         }

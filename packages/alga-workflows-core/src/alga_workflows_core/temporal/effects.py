@@ -27,6 +27,7 @@ from alga_workflows_core.temporal.names import (
     FLUSH_ACTIVITY,
     PERFORM_ACTIVITY,
     TASK_QUEUE,
+    activity_id,
 )
 from alga_workflows_core.temporal.pure import PurePerformer
 from alga_workflows_core.temporal.wire import (
@@ -62,6 +63,7 @@ class TemporalEffects:
         self._lanes = LaneChooser(own_queue=TASK_QUEUE)
         self._random = workflow.new_random()
         self._facts: list[Fact] = []
+        self._remote_actions = 0
 
     def now(self) -> datetime:
         return workflow.now()
@@ -185,10 +187,13 @@ class TemporalEffects:
                 retry_policy=_retry_policy(pinned.retry),
                 summary=summary,
             )
+        self._remote_actions += 1
         return await workflow.execute_activity(
             PERFORM_ACTIVITY,
             request,
             result_type=PerformResult,
+            # Tells which step waits for the queue; the server tells nothing else of the request.
+            activity_id=activity_id(self._remote_actions, request.step),
             task_queue=pinned.queue,
             start_to_close_timeout=timeout + LOCAL_MARGIN,
             schedule_to_close_timeout=MAX_ELAPSED,

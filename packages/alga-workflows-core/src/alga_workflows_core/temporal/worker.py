@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from alga_workflows_core.actions.registry import Registry
+from alga_workflows_core.temporal.advertising import AdvertiseWorkflow
 from alga_workflows_core.temporal.names import TASK_QUEUE
 from alga_workflows_core.temporal.pure import RegistryInterceptor
 from alga_workflows_core.temporal.workflow import RunWorkflow
@@ -35,7 +36,7 @@ def build_worker(
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[RunWorkflow],
+        workflows=[RunWorkflow, AdvertiseWorkflow],
         activities=list(activities),
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_task_executor=ThreadPoolExecutor(
