@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 from pydantic import Field, SecretStr
 
 from alga_workflows_core.infra.egress.settings import EgressSettings
+from alga_workflows_core.infra.secrets.settings import SecretSettings
 from alga_workflows_core.infra.settings import (
     DatabaseSettings,
     HttpSettings,
@@ -49,6 +50,7 @@ class ServiceSettings:
     process: ProcessSettings
     runs: RunSettings
     egress: EgressSettings
+    secrets: SecretSettings
     dev: DevSettings
 
     @classmethod
@@ -62,6 +64,7 @@ class ServiceSettings:
             "process": ProcessSettings,
             "runs": RunSettings,
             "egress": EgressSettings,
+            "secrets": SecretSettings,
             "dev": DevSettings,
         }
         return cls(**dict(zip(models, load_all(*models.values(), environ=environ), strict=True)))
