@@ -138,6 +138,7 @@ def spec_of(row: AdvertisedActionRow) -> ActionSpec:
         description=row.description,
         input_schema=row.input_schema,
         output_schema=row.output_schema,
+        secret_fields=tuple(row.secret_fields),
     )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.storage.rows import read
@@ -37,6 +38,7 @@ class AdvertisedActionRow:
     description: str
     input_schema: JsonObject
     output_schema: JsonObject
+    secret_fields: list[str]
     contract_hash: str
     served_by: str
     build_id: str
@@ -94,7 +96,7 @@ class AdvertisedActions:
         return (
             select(actions, served)
             .where(self._is_visible())
-            .distinct(actions.c.action_id, actions.c.version)
+            .ext(distinct_on(actions.c.action_id, actions.c.version))
             # False sorts before true, and a tenant's own row comes before that of all.
             .order_by(actions.c.action_id, actions.c.version, actions.c.tenant == ALL_TENANTS)
         )

@@ -185,6 +185,7 @@ workflow_actions = Table(
     Column("description", Text, nullable=False),
     Column("input_schema", JSON(), nullable=False),
     Column("output_schema", JSON(), nullable=False),
+    Column("secret_fields", JSON(), nullable=False),
     Column("contract_hash", Text, nullable=False),
     Column("served_by", Text, nullable=False),
     Column("build_id", Text, nullable=False),

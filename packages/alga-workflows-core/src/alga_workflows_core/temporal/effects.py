@@ -126,7 +126,8 @@ class TemporalEffects:
         lane = self._lanes.choose(pinned, call.input, step=call.step)
         if lane is Lane.INLINE:
             return await self._pure.perform(call)
-        if lane is Lane.REMOTE and self._facts_size() > MAX_RIDING_BYTES:
+        is_foreign = pinned.queue != TASK_QUEUE
+        if lane is Lane.REMOTE and (is_foreign or self._facts_size() > MAX_RIDING_BYTES):
             await self.flush()
         request = PerformRequest(
             run=self._identity,
@@ -141,7 +142,7 @@ class TemporalEffects:
             retry=call.retry,
             idempotency_key=call.idempotency_key,
             timeout=call.timeout,
-            batch=self._batch() if pinned.queue == TASK_QUEUE else None,
+            batch=None if is_foreign else self._batch(),
         )
         facts = [] if request.batch is None else request.batch.facts
         try:

@@ -21,6 +21,28 @@ WORKFLOW_TASK_SLOTS = 40
 STICKY_TIMEOUT = timedelta(seconds=10)
 CACHED_RUNS = 1000
 ACTIVITY_SLOTS = 100
+# A heartbeat is also how an action learns that it was cancelled.
+HEARTBEAT_THROTTLE = timedelta(seconds=1)
+
+
+def build_action_worker(
+    client: Client,
+    *,
+    queue: str,
+    activities: Sequence[Callable[..., Awaitable[Any]]],
+    build_id: str,
+    graceful_shutdown: timedelta,
+) -> Worker:
+    """A worker that performs actions from another queue and walks no runs; not running yet."""
+    return Worker(
+        client,
+        task_queue=queue,
+        activities=list(activities),
+        build_id=build_id,
+        max_concurrent_activities=ACTIVITY_SLOTS,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=graceful_shutdown,
+    )
 
 
 def build_worker(

@@ -28,6 +28,7 @@ CREATE TABLE workflow_actions (
     description text NOT NULL,
     input_schema json NOT NULL,
     output_schema json NOT NULL,
+    secret_fields json NOT NULL,
     contract_hash text NOT NULL,
     served_by text NOT NULL,
     build_id text NOT NULL,
@@ -62,18 +63,20 @@ LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
     WITH written AS (
         INSERT INTO workflow_actions AS a (
             tenant, action_id, version, kind, short, queue, timeout, retry, description,
-            input_schema, output_schema, contract_hash, served_by, build_id, served_until)
+            input_schema, output_schema, secret_fields, contract_hash, served_by, build_id,
+            served_until)
         VALUES (
             owner, contract->>'id', (contract->>'version')::integer, contract->>'kind',
             (contract->>'short')::boolean, contract->>'queue',
             (contract->>'timeout')::double precision, contract->'retry',
             contract->>'description', contract->'inputSchema', contract->'outputSchema',
-            hash, identity, build, clock_timestamp() + lease)
+            contract->'secretFields', hash, identity, build, clock_timestamp() + lease)
         ON CONFLICT (tenant, action_id, version) DO UPDATE SET
             kind = excluded.kind, short = excluded.short, queue = excluded.queue,
             timeout = excluded.timeout, retry = excluded.retry,
             description = excluded.description, input_schema = excluded.input_schema,
-            output_schema = excluded.output_schema, contract_hash = excluded.contract_hash,
+            output_schema = excluded.output_schema, secret_fields = excluded.secret_fields,
+            contract_hash = excluded.contract_hash,
             served_by = excluded.served_by, build_id = excluded.build_id,
             advertised_at = CASE WHEN a.contract_hash = excluded.contract_hash
                 THEN a.advertised_at ELSE excluded.advertised_at END,
