@@ -164,6 +164,7 @@ async def test_names_of_tables(database: Database) -> None:
         "workflow_runs",
         "workflow_run_steps",
         "workflow_actions",
+        "alga_action_ledger",
         "alga_api_keys",
         "alga_state_transitions",
         "alga_workflows_core_version",

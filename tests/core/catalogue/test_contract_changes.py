@@ -63,7 +63,7 @@ def with_member(name: str, schema: Any) -> dict[str, Any]:
 
 NULLABLE_NUMBER = {"anyOf": [{"type": "number"}, {"type": "null"}]}
 
-HARMLESS = {
+HARMLESS: dict[str, dict[str, Any]] = {
     "the same": SCHEMA,
     "other words": changed(title="Another", description="Else."),
     "a new optional member": with_member("priority", {"type": "integer"}),
@@ -78,7 +78,7 @@ HARMLESS = {
     ),
 }
 
-BREAKING = {
+BREAKING: dict[str, dict[str, Any]] = {
     "another type": with_member("id", {"type": "integer"}),
     "a member is required": changed(required=["id", "lines", "note"]),
     "a new required member": {
@@ -99,7 +99,7 @@ BREAKING = {
     "an item that wants more": changed(
         **{"$defs": {"Line": {**SCHEMA["$defs"]["Line"], "required": ["sku", "count"]}}}
     ),
-    "nothing": False,
+    "nothing": {"not": {}},
 }
 
 
@@ -112,8 +112,7 @@ def test_a_wider_input_breaks_nobody(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(BREAKING))
 def test_a_narrower_input_breaks_callers(name: str) -> None:
     """What a document may give now would be refused, or dropped without a word."""
-    later = BREAKING[name] if BREAKING[name] is not False else {"not": {}}
-    told = breaking_change(spec(SCHEMA), spec(later))
+    told = breaking_change(spec(SCHEMA), spec(BREAKING[name]))
     assert told is not None
     assert "input schema" in told
 

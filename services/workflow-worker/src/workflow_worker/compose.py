@@ -42,6 +42,7 @@ from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.runs.starter import RunStarter
+from alga_workflows_core.storage.ledger import Ledger
 from alga_workflows_core.storage.migrate import check_revision
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import describe_namespace
@@ -116,7 +117,10 @@ def _compose(
         "run-starter", 1.0, run_starter.start_due, backoff=Backoff(longest=2.0)
     )
     activities = RunActivities(
-        storage=storage, performer=Performer(registry), closed=closed, metrics=metrics
+        storage=storage,
+        performer=Performer(registry, ledger=Ledger(storage)),
+        closed=closed,
+        metrics=metrics,
     )
     catalogue = ActionCatalogue(storage=storage, own=registry.specs())
     advertising = AdvertisingActivities(storage=storage, own=registry.specs())

@@ -171,6 +171,30 @@ state_transitions = Table(
     PrimaryKeyConstraint("machine", "from_state", "to_state"),
 )
 
+action_ledger = Table(
+    "alga_action_ledger",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("step", _Prose, nullable=False),
+    Column("series", Integer, nullable=False),
+    Column("action_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("authored_key", _Prose),
+    Column("input_hash", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("claimed_by", Uuid, nullable=False),
+    _timestamp("lease_until"),
+    Column("output", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+    _timestamp("created_at", required=True),
+    _timestamp("updated_at", required=True),
+    _timestamp("expires_at"),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
 workflow_actions = Table(
     "workflow_actions",
     metadata,

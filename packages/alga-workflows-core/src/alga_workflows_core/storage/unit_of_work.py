@@ -93,7 +93,7 @@ class Storage:
 
         Any exception rolls all of it back, a cancellation too.
         """
-        async with self._transaction(tenant) as connection:
+        async with self.transaction(tenant) as connection:
             yield UnitOfWork(
                 tenant=tenant,
                 definitions=Definitions(connection, tenant),
@@ -110,14 +110,14 @@ class Storage:
         is due again.
         """
         statement = text("SELECT tenant, run_id FROM alga_claim_run_starts(:at_most, :lease)")
-        async with self._transaction(_NO_TENANT) as connection:
+        async with self.transaction(_NO_TENANT) as connection:
             rows = await connection.execute(statement, {"at_most": at_most, "lease": lease})
             return [(row.tenant, row.run_id) for row in rows]
 
     async def authenticate(self, key_hash: str) -> KeyHolder | None:
         """The holder of the key with this hash, unless it was revoked."""
         statement = text("SELECT tenant, key_id, role FROM alga_authenticate(:key_hash)")
-        async with self._transaction(_NO_TENANT) as connection:
+        async with self.transaction(_NO_TENANT) as connection:
             row = (await connection.execute(statement, {"key_hash": key_hash})).one_or_none()
             return None if row is None else KeyHolder(row.tenant, row.key_id, row.role)
 
@@ -126,7 +126,7 @@ class Storage:
 
         The same contract again moves only who serves it and until when.
         """
-        async with self._transaction(_NO_TENANT) as connection:
+        async with self.transaction(_NO_TENANT) as connection:
             written = await connection.scalar(
                 _ADVERTISE,
                 {
@@ -142,7 +142,8 @@ class Storage:
             return bool(written)
 
     @asynccontextmanager
-    async def _transaction(self, tenant: str) -> AsyncGenerator[AsyncConnection]:
+    async def transaction(self, tenant: str) -> AsyncGenerator[AsyncConnection]:
+        """A unit of work without repositories, for what has SQL of its own."""
         with self.database.outage_as_unavailable(), _refusal_as_conflict():
             async with self.database.engine.begin() as connection:
                 await connection.execute(_ENTER, {"tenant": tenant})
