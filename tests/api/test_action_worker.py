@@ -13,22 +13,26 @@ from uuid import UUID
 import httpx
 import pytest_asyncio
 from pydantic import BaseModel
+from sqlalchemy import text
 from structlog.testing import capture_logs
 from temporalio.client import Client
 
-from alga_workflows_core.actions.contract import Action, action
+from alga_workflows_core.actions.contract import Action, Invocation, action
 from alga_workflows_core.definition.action_spec import ActionKind
+from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.devstack import temporal_cli
 from alga_workflows_core.infra.devstack.temporal_server import (
     TemporalServer,
     TemporalServerOptions,
 )
 from alga_workflows_core.infra.metrics import TemporalTelemetry
-from alga_workflows_core.infra.settings import TemporalSettings
+from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
 from alga_workflows_core.runs.blocked import Blocked
+from alga_workflows_core.storage.ledger_schema import install_ledger
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import connect
 from alga_workflows_core.temporal.names import workflow_id
+from alga_workflows_core.testing.databases import TestDatabases
 from alga_workflows_core.types.states import RunStatus
 from alga_workflows_core.worker.action_worker import ActionWorker
 from tests.api.service import check_problem, published, ran, serving
@@ -272,6 +276,49 @@ async def test_a_run_tells_which_queue_nobody_serves(serve: Serve, temporal_clie
 
             now = await eventually(ended, "the run goes on")
             assert (now["result"], now["blockedOn"]) == (100, [])
+
+
+@action("billing.book", version=1, kind=ActionKind.TRANSACTIONAL)
+async def book(order: Order, invocation: Invocation) -> Vat:
+    """Write an order into the service's own table."""
+    statement = text("INSERT INTO booked (net, tenant) VALUES (:net, :tenant)")
+    given = {"net": order.net, "tenant": invocation.tenant}
+    await invocation.transaction.execute(statement, given)
+    return Vat(cents=order.net)
+
+
+@action("billing.remind", version=1, kind=ActionKind.UNSAFE)
+async def remind(order: Order) -> Vat:
+    """Something that must not happen twice."""
+    return Vat(cents=order.net)
+
+
+async def test_actions_that_change_something_have_their_ledger_where_they_write(
+    serve: Serve, temporal_client: Client, databases: TestDatabases
+) -> None:
+    """In the service's own database, which has the ledger and nothing else of ours."""
+    async with databases.empty() as url, serve() as api:
+        settings = load(DatabaseSettings, {"DATABASE_URL": url})
+        own = Database(settings)
+        async with own.engine.begin() as connection:
+            await install_ledger(connection)
+            await connection.execute(text("CREATE TABLE booked (net integer, tenant text)"))
+        worker = ActionWorker(
+            temporal_client, queue=QUEUE, actions=[book, remind], database=settings
+        )
+        async with worker:
+            await eventually(lambda: listed(api, "billing.book"), "billing.book is listed")
+            for name in ("book", "remind"):
+                await published(api, calling(name, f"billing.{name}"))
+                assert (await ran(api, name, {"net": 7}))["result"] == 7
+        async with own.connect() as connection:
+            booked = (await connection.execute(text("SELECT net, tenant FROM booked"))).all()
+            entries = await connection.execute(
+                text("SELECT action_id, state FROM alga_action_ledger ORDER BY action_id")
+            )
+            assert booked == [(7, "default")]
+            assert entries.all() == [("billing.book", "SUCCEEDED"), ("billing.remind", "SUCCEEDED")]
+        await own.close()
 
 
 async def test_a_run_is_shown_while_temporal_is_away(

@@ -30,7 +30,8 @@ from alga_workflows_core.types.states import RunStatus
 
 log = structlog.get_logger()
 
-RPC_TIMEOUT = timedelta(seconds=2)
+# People are waiting for the rest of the answer.
+PATIENCE_SECONDS = 2.0
 
 
 class BlockedOnQueue(Model):
@@ -71,18 +72,23 @@ class Blocked:
         if run.status is not RunStatus.RUNNING:
             return []
         try:
-            handle = self._client.get_workflow_handle(workflow_id(run.id))
-            described = await handle.describe(rpc_timeout=RPC_TIMEOUT)
-            waiting = list(self._long_waiting(described.raw_description))
-            queues = sorted({each.queue for each in waiting})
-            polled = await asyncio.gather(*(self._last_polled(queue) for queue in queues))
-        except RPCError as error:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await self._ask(run)
+        except (RPCError, TimeoutError) as error:
+            reason = error.message if isinstance(error, RPCError) else "no answer in time"
             log.warning(
-                f"What run {run.id} is blocked on cannot be told: {error.message}",
+                f"What run {run.id} is blocked on cannot be told: {reason}",
                 action="run.blocked_unknown",
                 run_id=str(run.id),
             )
             return []
+
+    async def _ask(self, run: RunRow) -> list[BlockedOnQueue]:
+        handle = self._client.get_workflow_handle(workflow_id(run.id))
+        described = await handle.describe()
+        waiting = list(self._long_waiting(described.raw_description))
+        queues = sorted({each.queue for each in waiting})
+        polled = await asyncio.gather(*(self._last_polled(queue) for queue in queues))
         last = dict(zip(queues, polled, strict=True))
         return [
             BlockedOnQueue(
@@ -116,8 +122,7 @@ class Blocked:
                 namespace=self._client.namespace,
                 task_queue=TaskQueue(name=queue),
                 task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
-            ),
-            timeout=RPC_TIMEOUT,
+            )
         )
         polled = [_moment(poller.last_access_time) for poller in answer.pollers]
         return max((moment for moment in polled if moment is not None), default=None)
