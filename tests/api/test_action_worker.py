@@ -8,14 +8,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
+import pytest
 import pytest_asyncio
 from pydantic import BaseModel
 from sqlalchemy import text
 from structlog.testing import capture_logs
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from alga_workflows_core.actions.contract import Action, Invocation, action
 from alga_workflows_core.definition.action_spec import ActionKind
@@ -31,7 +33,7 @@ from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.storage.ledger_schema import install_ledger
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import connect
-from alga_workflows_core.temporal.names import workflow_id
+from alga_workflows_core.temporal.names import ADVERTISE_WORKFLOW, TASK_QUEUE, workflow_id
 from alga_workflows_core.testing.databases import TestDatabases
 from alga_workflows_core.types.states import RunStatus
 from alga_workflows_core.worker.action_worker import ActionWorker
@@ -233,6 +235,49 @@ async def test_a_contract_that_breaks_callers_is_refused_while_the_other_is_serv
             await eventually(moved, "the lease of the first has ended")
             await published(api, calling("tax"))
             assert (await ran(api, "tax", {"net": 100}))["result"] == 10
+
+
+async def advertise(client: Client, told: Any) -> Any:
+    """What the workflow answers to whatever is advertised."""
+    return await client.execute_workflow(
+        ADVERTISE_WORKFLOW, told, id=f"test-{uuid4()}", task_queue=TASK_QUEUE
+    )
+
+
+async def test_what_is_wrong_with_an_advertisement_is_its_answer(
+    serve: Serve, temporal_client: Client
+) -> None:
+    """One that cannot be read fails at once; of one that can, what is wrong is refused alone."""
+    good = vat().spec.model_copy(update={"queue": QUEUE}).model_dump(mode="json", by_alias=True)
+    wrong: dict[str, dict[str, Any]] = {
+        "unknown field": {**good, "lane": "fast"},
+        "another queue": {**good, "queue": "other"},
+        "pure": {**good, "kind": "pure"},
+        "id": {**good, "id": "Billing vat"},
+        "version": {**good, "version": 0},
+        "schema": {**good, "inputSchema": {"type": "whole"}},
+        "description": {**good, "description": "a\x00b"},
+        "number": {**good, "inputSchema": {"const": 2**60}},
+    }
+    told = {"queue": QUEUE, "servedBy": "me", "buildId": "b", "lease": 60}
+    async with serve() as api:
+        junks: list[Any] = [None, [], {**told}, {**told, "actions": [], "tenant": "*"}]
+        for junk in junks:
+            with pytest.raises(WorkflowFailureError) as caught:
+                await advertise(temporal_client, junk)
+            assert isinstance(caught.value.cause, ActivityError)
+            assert isinstance(caught.value.cause.cause, ApplicationError)
+            assert caught.value.cause.cause.type == "ADVERTISEMENT_INVALID"
+        for contract in wrong.values():
+            answer = await advertise(temporal_client, {**told, "actions": [contract]})
+            assert answer["accepted"] == 0
+            assert answer["refused"][0]["code"] == "ACTION_INVALID", answer
+        assert await listed(api) is None
+        both = await advertise(temporal_client, {**told, "actions": [wrong["pure"], good]})
+        assert (both["accepted"], len(both["refused"])) == (1, 1)
+        assert (await listed(api) or {})["servedBy"] == "me"
+        engine = {**told, "queue": TASK_QUEUE, "actions": [{**good, "queue": TASK_QUEUE}]}
+        assert (await advertise(temporal_client, engine))["accepted"] == 0
 
 
 async def test_what_is_advertised_waits_for_a_worker_of_the_engine(

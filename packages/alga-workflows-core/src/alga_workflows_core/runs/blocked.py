@@ -15,7 +15,6 @@ import structlog
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.enums.v1 import PendingActivityState, TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
     DescribeWorkflowExecutionResponse,
@@ -107,7 +106,8 @@ class Blocked:
             is_scheduled = pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
             if not is_scheduled or pending.activity_type.name != PERFORM_ACTIVITY:
                 continue
-            since = _since(pending)
+            # That of the attempt that is pending: in the future between two attempts.
+            since = _moment(pending.scheduled_time)
             if since is not None and datetime.now(UTC) - since > self._after:
                 yield _Waiting(
                     queue=pending.activity_options.task_queue.name,
@@ -132,11 +132,6 @@ def _asked_since(last_polled: datetime | None, since: datetime) -> bool:
     # The server lists pollers for minutes after they have gone. Whoever had been waiting for work
     # would have got this, so only those count that have come since.
     return last_polled is not None and last_polled > since
-
-
-def _since(pending: PendingActivityInfo) -> datetime | None:
-    """When the attempt that is pending was, or will be, put into the queue."""
-    return _moment(pending.next_attempt_schedule_time) or _moment(pending.scheduled_time)
 
 
 def _moment(stamp: Timestamp) -> datetime | None:
