@@ -24,6 +24,7 @@ TABLES = (
     "workflow_definition_versions",
     "workflow_runs",
     "workflow_run_steps",
+    "workflow_actions",
     "alga_api_keys",
 )
 
@@ -77,8 +78,12 @@ async def serving(
     telemetry: TemporalTelemetry,
     *,
     open_tenant: str | None,
+    **variables: str,
 ) -> AsyncGenerator[str]:
-    """The URL of a workflow-worker; without a key this machine is `open_tenant`, if that is one."""
+    """The URL of a workflow-worker; without a key this machine is `open_tenant`, if that is one.
+
+    `variables` are settings besides those that all tests have.
+    """
     settings = ServiceSettings.load(
         {
             "DATABASE_URL": database_url,
@@ -87,6 +92,7 @@ async def serving(
             "PORT": "0",
             "WORKFLOW_HTTP_ALLOW": "127.0.0.0/8",
             "WORKFLOW_STOP_TIMEOUT": "2",
+            **variables,
         }
     )
     stop = asyncio.Event()

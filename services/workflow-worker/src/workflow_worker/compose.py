@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from temporalio.client import Client
@@ -17,6 +18,8 @@ from alga_workflows_core.actions.perform import Performer
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.api.access import Access, DevAccess, KeyAccess
 from alga_workflows_core.api.app import ApiParts, create_app
+from alga_workflows_core.catalogue.actions import ActionCatalogue
+from alga_workflows_core.catalogue.advertising import AdvertisingActivities
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
@@ -34,6 +37,7 @@ from alga_workflows_core.infra.supervisor import (
     Supervisor,
 )
 from alga_workflows_core.runs.activities import RunActivities
+from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.deliverer import Deliverer
 from alga_workflows_core.runs.launch import Launcher
@@ -127,13 +131,15 @@ def _compose(
         rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
         waits=waits,
     )
-    poller = _poller(settings.process, client, registry, activities)
+    catalogue = ActionCatalogue(storage=storage, own=registry.specs())
+    advertising = AdvertisingActivities(storage=storage, own=registry.specs())
+    poller = _poller(settings.process, client, registry, [*activities.all(), *advertising.all()])
     keys = KeyAccess(storage)
     access: Access = keys if mode.open_tenant is None else DevAccess(keys, tenant=mode.open_tenant)
     app = create_app(
         ApiParts(
             access=access,
-            definitions=DefinitionService(storage=storage, actions=registry.specs()),
+            definitions=DefinitionService(storage=storage, actions=catalogue),
             runs=RunService(
                 storage=storage,
                 launcher=Launcher(storage),
@@ -142,7 +148,8 @@ def _compose(
                 stopping=stopping,
             ),
             waits=waits,
-            actions=registry.specs(),
+            blocked=Blocked(client, after=settings.runs.blocked_after),
+            actions=catalogue,
             processes=BoundedProcesses(),
             health=health,
             metrics=metrics,
@@ -160,14 +167,17 @@ def _compose(
 
 
 def _poller(
-    process: ProcessSettings, client: Client, registry: Registry, activities: RunActivities
+    process: ProcessSettings,
+    client: Client,
+    registry: Registry,
+    activities: Sequence[Callable[..., Awaitable[Any]]],
 ) -> Poller:
     return Poller(
         client,
         lambda: build_worker(
             client,
             registry=registry,
-            activities=activities.all(),
+            activities=activities,
             build_id=process.build_id,
             graceful_shutdown=timedelta(seconds=process.stop_timeout),
         ),

@@ -12,6 +12,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from alga_workflows_core.actions.registry import Registry
+from alga_workflows_core.temporal.advertising import AdvertiseWorkflow
 from alga_workflows_core.temporal.names import TASK_QUEUE
 from alga_workflows_core.temporal.pure import Externals, ExternalsInterceptor
 from alga_workflows_core.temporal.workflow import RunWorkflow
@@ -24,6 +25,26 @@ ACTIVITY_SLOTS = 100
 # Heartbeats go out this often at most, and a cancel comes back with one: an action is asked to stop
 # soon enough for the two seconds that its run waits for it.
 HEARTBEAT_THROTTLE = timedelta(seconds=1)
+
+
+def build_action_worker(
+    client: Client,
+    *,
+    queue: str,
+    activities: Sequence[Callable[..., Awaitable[Any]]],
+    build_id: str,
+    graceful_shutdown: timedelta,
+) -> Worker:
+    """A worker that performs actions from another queue and walks no runs; not running yet."""
+    return Worker(
+        client,
+        task_queue=queue,
+        activities=list(activities),
+        build_id=build_id,
+        max_concurrent_activities=ACTIVITY_SLOTS,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=graceful_shutdown,
+    )
 
 
 def build_worker(
@@ -40,7 +61,7 @@ def build_worker(
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[workflow],
+        workflows=[workflow, AdvertiseWorkflow],
         activities=list(activities),
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_task_executor=ThreadPoolExecutor(
