@@ -16,7 +16,9 @@ class ActionError(AlgaError):
     """An action failed; its shape is kept from here to the catch that reads it.
 
     `retryable`: the same call may succeed later. `retry_after`: seconds before which another
-    attempt is pointless, where the target said so. `message` and `details` are public.
+    attempt is pointless, where the target said so. `unknown`: it may have taken effect all the
+    same; this matters for unsafe actions, which are then never repeated by themselves. `message`
+    and `details` are public.
     """
 
     def __init__(
@@ -29,11 +31,13 @@ class ActionError(AlgaError):
         details: dict[str, Any] | None = None,
         retry_after: float | None = None,
         remedy: str | None = None,
+        unknown: bool = False,
     ) -> None:
         super().__init__(message, code=code, remedy=remedy, details=details)
         self.category = category
         self.retryable = retryable
         self.retry_after = retry_after
+        self.unknown = unknown
 
     def info(self, *, step: str | None = None, attempt: int = 1) -> ErrorInfo:
         """This failure as data, of attempt number `attempt` of the step at path `step`.
