@@ -22,7 +22,7 @@ Pairs: TypeAlias = Mapping[str, Scalar | list[Scalar] | None]
 class RequestBody:
     """Bytes, and the media type that they have unless a header says another.
 
-    `fits`: the media types that a header may say; None: any. `text`: the bytes are UTF-8.
+    `fits`: how the media type in a header may end; None: as it likes. `is_text`: it is UTF-8.
     """
 
     content: bytes
