@@ -118,7 +118,7 @@ def _compose(
     )
     activities = RunActivities(
         storage=storage,
-        performer=Performer(registry, ledger=Ledger(storage)),
+        performer=Performer(registry, ledger=Ledger(storage), secrets=settings.secrets.provider()),
         closed=closed,
         metrics=metrics,
     )

@@ -2,12 +2,13 @@
 
 A secret of four characters or more is found inside longer texts, as it is and in the encodings of
 `secret_forms`. A shorter one would be found by chance everywhere: it is replaced only where it is
-a whole text. Numbers are replaced that are equal to a secret of four or more characters.
+a whole text. A number is replaced if it is written like a secret of four or more characters.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
@@ -16,6 +17,10 @@ from alga_workflows_core.actions.secret_forms import SHORTEST, forms_of
 from alga_workflows_core.types.json import Json
 
 MASK = "***"
+
+# What Python writes a number as. Beyond 2^53 one that is whole is not written like a whole number.
+_NUMBER = re.compile(r"-?\d{1,320}(?:\.\d+)?(?:e[-+]\d+)?", re.ASCII)
+_LARGEST_WHOLE = 2**53
 
 # Joins texts that are masked in one go: the first of these that stands in none of them.
 _SEPARATORS = ("\0", "\x1f", "\x1e", "\x1d", "\ue000", "\uf8ff", "\U0010fffd")
@@ -30,7 +35,7 @@ class Mask:
         known = {secret for secret in secrets if secret}
         long = {secret for secret in known if len(secret) >= SHORTEST}
         self._short = frozenset(known - long)
-        self._numbers = frozenset(number for secret in long for number in _as_number(secret))
+        self._numbers = frozenset(filter(_NUMBER.fullmatch, long))
         self._forms = tuple(dict.fromkeys(form for secret in long for form in forms_of(secret)))
 
     def __repr__(self) -> str:
@@ -118,11 +123,10 @@ class Mask:
         return self._is_number(value)
 
     def _is_number(self, value: Json) -> bool:
-        return (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and value in self._numbers
-        )
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return False
+        whole = isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST_WHOLE
+        return str(value) in self._numbers or (whole and str(int(value)) in self._numbers)
 
     def _rebuilt(self, value: Json, masked: dict[str, str]) -> Json:
         if isinstance(value, str):
@@ -172,11 +176,3 @@ def _without(text: str, spans: list[tuple[int, int]]) -> str:
         parts += (text[at:start], MASK)
         at = end
     return "".join((*parts, text[at:]))
-
-
-def _as_number(secret: str) -> Iterator[int | float]:
-    for kind in (int, float):
-        try:
-            yield kind(secret)
-        except ValueError:
-            continue

@@ -14,8 +14,11 @@ MAX_SECRET_BYTES = 64 * 1024
 """The largest secret, encoded as UTF-8."""
 
 # Both start with a letter or digit and hold no slash, so neither leads out of a folder.
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
+TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""What a tenant may be called."""
+
+NAME = re.compile(r"[A-Z][A-Z0-9_]{0,127}")
+"""What a secret may be called."""
 
 
 class SecretNotFoundError(NotFoundError):
@@ -56,7 +59,7 @@ class SecretProvider(Protocol):
 
 def check_names(tenant: str, name: str) -> None:
     """SecretNotFoundError where no tenant or no secret can be called so."""
-    if not _TENANT.fullmatch(tenant) or not _NAME.fullmatch(name):
+    if not TENANT.fullmatch(tenant) or not NAME.fullmatch(name):
         raise SecretNotFoundError(name)
 
 
