@@ -77,6 +77,7 @@ async def serving(
     telemetry: TemporalTelemetry,
     *,
     open_tenant: str | None,
+    **variables: str,
 ) -> AsyncGenerator[str]:
     """The URL of a workflow-worker; without a key this machine is `open_tenant`, if that is one."""
     settings = ServiceSettings.load(
@@ -87,6 +88,7 @@ async def serving(
             "PORT": "0",
             "WORKFLOW_HTTP_ALLOW": "127.0.0.0/8",
             "WORKFLOW_STOP_TIMEOUT": "2",
+            **variables,
         }
     )
     stop = asyncio.Event()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import httpx
 from sqlalchemy import text
+from temporalio.client import Client
 
 from alga_workflows_core.api.access import DevAccess, KeyAccess
 from alga_workflows_core.api.app import ApiParts, create_app
@@ -17,9 +19,13 @@ from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.infra.settings import DatabaseSettings, load
 from alga_workflows_core.runs.closed import ClosedRuns
+from alga_workflows_core.runs.closing import RunCloser
 from alga_workflows_core.runs.launch import Launcher
+from alga_workflows_core.runs.operations import RunOperations
+from alga_workflows_core.runs.reconciler import Reconciler
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.names import (
     FLUSH_ACTIVITY,
     PERFORM_ACTIVITY,
@@ -52,6 +58,10 @@ API_PATHS = {
     "GET /api/v1/runs",
     "GET /api/v1/runs/{run_id}",
     "GET /api/v1/runs/{run_id}/steps",
+    "POST /api/v1/runs/{run_id}/cancel",
+    "POST /api/v1/runs/{run_id}/pause",
+    "POST /api/v1/runs/{run_id}/resume",
+    "POST /api/v1/runs/{run_id}/terminate",
     "GET /api/v1/schemas/definition.json",
     "POST /api/v1/simulate",
     "GET /api/v1/actions",
@@ -63,10 +73,20 @@ API_PATHS = {
 }
 
 
-def api(database: Database) -> httpx.AsyncClient:
+async def api(database: Database) -> httpx.AsyncClient:
     """A client of the API without any server behind it."""
     storage = Storage(database)
     hints = Hints(database, NOWHERE)
+    closed, metrics = ClosedRuns(hints), Metrics()
+    executions = Executions(await Client.connect("127.0.0.1:1", lazy=True))
+    closer = RunCloser(storage=storage, closed=closed, metrics=metrics)
+    reconciler = Reconciler(
+        storage=storage,
+        executions=executions,
+        closer=closer,
+        metrics=metrics,
+        after=timedelta(minutes=1),
+    )
 
     async def no_metrics() -> bytes:
         return b""
@@ -78,13 +98,16 @@ def api(database: Database) -> httpx.AsyncClient:
             runs=RunService(
                 storage=storage,
                 launcher=Launcher(storage),
-                closed=ClosedRuns(hints),
+                closed=closed,
                 poke=lambda: None,
+            ),
+            operations=RunOperations(
+                storage=storage, executions=executions, reconciler=reconciler, closer=closer
             ),
             actions={},
             processes=BoundedProcesses(),
             health=HealthMonitor([]),
-            metrics=Metrics(),
+            metrics=metrics,
             sdk_metrics=no_metrics,
             version="0",
         )
@@ -150,6 +173,7 @@ async def test_names_of_tables(database: Database) -> None:
         "workflow_runs",
         "workflow_run_steps",
         "alga_api_keys",
+        "alga_sweeps",
         "alga_state_transitions",
         "alga_workflows_core_version",
     }
@@ -158,7 +182,7 @@ async def test_names_of_tables(database: Database) -> None:
 async def test_paths_of_the_api() -> None:
     """Every path with its method, as the API itself lists them."""
     database = Database(NOWHERE)
-    async with api(database) as client:
+    async with await api(database) as client:
         answer = await client.get("/api/v1/openapi.json")
     await database.close()
     assert answer.status_code == 200

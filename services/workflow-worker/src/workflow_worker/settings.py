@@ -20,6 +20,7 @@ from alga_workflows_core.infra.settings import (
     parse_database_url,
     shown_url,
 )
+from alga_workflows_core.runs.reconciler import ReconcilerSettings
 
 TENANT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -47,6 +48,7 @@ class ServiceSettings:
     logs: LogSettings
     process: ProcessSettings
     egress: EgressSettings
+    reconciler: ReconcilerSettings
     dev: DevSettings
 
     @classmethod
@@ -59,6 +61,7 @@ class ServiceSettings:
             "logs": LogSettings,
             "process": ProcessSettings,
             "egress": EgressSettings,
+            "reconciler": ReconcilerSettings,
             "dev": DevSettings,
         }
         return cls(**dict(zip(models, load_all(*models.values(), environ=environ), strict=True)))

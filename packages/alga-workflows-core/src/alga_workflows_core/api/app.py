@@ -13,6 +13,7 @@ from alga_workflows_core.api.access import Access, Reader
 from alga_workflows_core.api.routers import (
     actions,
     definitions,
+    operations,
     process,
     runs,
     schemas,
@@ -24,6 +25,7 @@ from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.service import RunService
 
 API = "/api/v1"
@@ -38,6 +40,7 @@ class ApiParts:
     access: Access
     definitions: DefinitionService
     runs: RunService
+    operations: RunOperations
     actions: Mapping[tuple[str, int], ActionSpec]
     processes: BoundedProcesses
     health: HealthMonitor
@@ -62,6 +65,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
     for router in (
         definitions.router(parts.definitions),
         runs.router(parts.runs),
+        operations.router(parts.operations),
         actions.router(parts.actions),
         schemas.router(),
         simulate.router(parts.processes),

@@ -2,7 +2,8 @@
 
 Values that runs produce are `json`, not `jsonb`: `jsonb` refuses the NUL character and half of a
 surrogate pair, which are legal JSON and which a remote service may answer with. Every table but
-`alga_state_transitions` belongs to tenants and is under forced row-level security.
+`alga_state_transitions` and `alga_sweeps` belongs to tenants and is under forced row-level
+security.
 """
 
 from __future__ import annotations
@@ -110,6 +111,8 @@ workflow_runs = Table(
     Column("epoch", Integer, nullable=False, server_default=text("0")),
     Column("seq", BigInteger, nullable=False, server_default=text("0")),
     Column("temporal_run_id", Text),
+    Column("temporal_namespace", Text),
+    Column("stop_request", JSON(none_as_null=True)),
     Column("start_attempts", Integer, nullable=False, server_default=text("0")),
     _timestamp("start_due_at", required=True),
     _timestamp("created_at", required=True),
@@ -117,6 +120,8 @@ workflow_runs = Table(
     _timestamp("started_at"),
     _timestamp("closed_at"),
     _timestamp("updated_at", required=True),
+    _timestamp("reconcile_due_at", required=True),
+    Column("reconcile_looks", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("tenant", "id"),
     Index("workflow_runs_newest", "tenant", text("created_at DESC"), text("id DESC")),
     Index(
@@ -124,6 +129,12 @@ workflow_runs = Table(
         "start_due_at",
         postgresql_where=text("status IN ('QUEUED', 'STARTING')"),
     ),
+    Index(
+        "workflow_runs_to_reconcile",
+        "reconcile_due_at",
+        postgresql_where=text("status IN ('STARTING', 'RUNNING', 'WAITING', 'PAUSED', 'PARKED')"),
+    ),
+    Index("workflow_runs_by_id", "id"),
 )
 
 workflow_run_steps = Table(
@@ -168,4 +179,12 @@ state_transitions = Table(
     Column("to_state", Text, nullable=False),
     Column("by_new_epoch", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("machine", "from_state", "to_state"),
+)
+
+sweeps = Table(
+    "alga_sweeps",
+    metadata,
+    Column("namespace", Text, primary_key=True),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    _timestamp("swept_until"),
 )

@@ -162,7 +162,7 @@ def _add_reading(routes: APIRouter, service: RunService) -> None:
         )
         last = rows[limit - 1] if len(rows) > limit else None
         return Page(
-            items=[_run(row) for row in rows[:limit]],
+            items=[run_view(row) for row in rows[:limit]],
             next=None if last is None else encode(last.created_at.isoformat(), str(last.id)),
         )
 
@@ -170,7 +170,7 @@ def _add_reading(routes: APIRouter, service: RunService) -> None:
     async def get_run(run_id: UUID, caller: Reader) -> RunDetailView:
         """One run with its payload."""
         row = await service.get(caller.tenant, run_id)
-        return RunDetailView(**_run(row).model_dump(), payload=row.payload)
+        return RunDetailView(**run_view(row).model_dump(), payload=row.payload)
 
     @routes.get("/runs/{run_id}/steps")
     async def list_steps(
@@ -190,7 +190,8 @@ def _add_reading(routes: APIRouter, service: RunService) -> None:
         )
 
 
-def _run(row: RunRow) -> RunView:
+def run_view(row: RunRow) -> RunView:
+    """What people see of a run."""
     names = set(RunView.model_fields) - {"run_id"}
     return RunView(run_id=row.id, **{name: getattr(row, name) for name in names})
 
