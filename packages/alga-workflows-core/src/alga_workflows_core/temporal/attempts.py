@@ -139,7 +139,7 @@ class Performing:
                     step=call.step,
                 )
             )
-        lane = self._lanes.choose(pinned, call.input, step=call.step)
+        lane = self._lanes.choose(pinned, call.input, step=call.step, secrets=call.secrets)
         if lane is Lane.INLINE:
             return await self._pure.perform(call)
         own = pinned.queue == TASK_QUEUE
