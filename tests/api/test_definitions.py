@@ -142,15 +142,14 @@ async def test_only_published_content_reaches_the_version(service: Service) -> N
 
 async def test_what_the_release_does_not_run_is_not_published(service: Service) -> None:
     """The grammar has it, so it can be a draft, and it is told what is missing."""
-    body = {"id": "count", "type": "transform.assign", "config": {"assign": {"vars.n": 1}}}
-    poll = {"id": "poll", "type": "control.while", "condition": {"$expr": "$not($exists(vars.n))"}}
-    document = returning("polling", 1)
-    document["steps"].insert(0, {**poll, "maxIterations": 9, "body": [body]})
+    waits = {"id": "paid", "type": "event.wait", "config": {"eventName": "PAID", "timeout": "P1D"}}
+    document = returning("paying", 1)
+    document["steps"].insert(0, waits)
     await saved(service.api, document)
-    refused = await service.api.post("/definitions/polling/publish")
+    refused = await service.api.post("/definitions/paying/publish")
     (found,) = check_problem(refused, 422, "DEFINITION_INVALID")["findings"]
     assert (found["code"], found["path"]) == ("ENGINE_UNSUPPORTED", "/steps/0/type")
-    assert found["message"] == "This release does not run `control.while` yet."
+    assert found["message"] == "This release does not run `event.wait` yet."
 
 
 async def test_warnings_do_not_hinder_publishing(service: Service) -> None:

@@ -11,30 +11,20 @@ import pytest
 from alga_workflows_core.definition.document import parse_definition
 from alga_workflows_core.definition.model import Part
 from alga_workflows_core.definition.pointers import pointer
-from alga_workflows_core.interpreter.features import FEATURES
-from alga_workflows_core.validation.checks.support import Feature, features_of
+from alga_workflows_core.interpreter.features import NOT_RUN
+from alga_workflows_core.validation.checks.support import SECRET, Feature, features_of
 from alga_workflows_core.validation.findings import Code, Severity
 from alga_workflows_core.validation.subject import subject_of
 from alga_workflows_core.validation.validate import validate
-from alga_workflows_core.validation.visits import visits
 from tests.core.definition import grammar
 from tests.core.validation.blocks import Step, again, assign, call, decide, end, findings, label
 from tests.core.validation.documents import CORRECT, edited
 from tests.core.validation.test_table import DEFINITIONS
 from tests.core.validation.world import CATALOGUE
 
-TODAY = replace(CATALOGUE, runs=FEATURES)
+TODAY = replace(CATALOGUE, lacks=NOT_RUN)
 
-HONOURED = {
-    "Definition.payloadSchema",
-    "ActionConfig.inputMapping",
-    "ActionConfig.saveAs",
-    "IfStep.else",
-    "ReturnStep.value",
-}
-"""Fields that may be left out and that the interpreter, or who starts runs, acts upon."""
 FOR_PEOPLE = {"Definition.description", "StepBase.name"}
-RUN = {"action.call", "control.if", "control.return", "transform.assign"}
 
 
 def features(document: Any) -> list[Feature]:
@@ -90,21 +80,17 @@ def test_every_field_that_may_be_left_out_is_a_feature() -> None:
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
-def test_what_is_not_honoured_is_refused(name: str) -> None:
-    """At the field, or at something around it that is refused as a whole."""
+def test_what_is_not_run_is_refused_where_it_stands(name: str) -> None:
+    """Each use of it once, and nothing else."""
     document = DEFINITIONS[name]
-    refused = unsupported(document)
-    types = {visit.here: visit.step.type for visit in visits(parse_definition(document))}
-    assert {here for here, kind in types.items() if kind not in RUN} == {
-        path.removesuffix("/type") for path in refused if path.endswith("/type")
-    }
-    for field, here in _optional(parse_definition(document), ""):
-        holders = [path.removesuffix("/type") for path in refused]
-        is_refused = any(here == each or here.startswith(f"{each}/") for each in holders)
-        if field not in HONOURED | FOR_PEOPLE:
-            assert is_refused, field
-        elif not any(here.startswith(f"{each}/") for each in holders):
-            assert not is_refused, field
+    uses = [each.here for each in features(document) if each.name in NOT_RUN]
+    assert sorted(unsupported(document)) == sorted(uses)
+
+
+def test_what_is_not_run_is_what_the_grammar_has() -> None:
+    """A feature that is gone from the grammar is gone from the list."""
+    known = {each.name for document in DEFINITIONS.values() for each in features(document)}
+    assert known >= NOT_RUN
 
 
 @pytest.mark.parametrize("name", CORRECT)
@@ -117,13 +103,15 @@ def test_of_what_is_not_run_the_parts_are_not_told_too() -> None:
     """One finding for a step or a policy, and one for each step inside of it."""
     retry = {"maxAttempts": 3, "backoffMs": 10, "maxElapsed": "PT1M", "retryOn": ["Transient"]}
     poll = again("poll", call("c", retry=retry, saveAs="vars.a"), condition={"$expr": "vars.a"})
-    assert unsupported(small(poll)) == ["/steps/0/type", "/steps/0/body/0/retry"]
+    lacks = frozenset({"control.while", "action.call.retry", "action.call.retry.maxElapsed"})
+    found = validate(small(poll), replace(CATALOGUE, lacks=lacks)).findings
+    assert [each.path for each in found] == ["/steps/0/type", "/steps/0/body/0/retry"]
 
 
 def test_parts_that_an_engine_does_not_run_are_told_of_what_it_runs() -> None:
     """A retry may be run without all of its settings."""
     retry = {"maxAttempts": 3, "backoffMs": 10, "maxElapsed": "PT1M", "jitter": False}
-    known = replace(CATALOGUE, runs=FEATURES | {"action.call.retry", "action.call.retry.jitter"})
+    known = replace(CATALOGUE, lacks=frozenset({"action.call.retry.maxElapsed"}))
     (only,) = validate(small(call("c", retry=retry)), known).findings
     assert (only.code, only.path) == (Code.ENGINE_UNSUPPORTED, "/steps/0/retry/maxElapsed")
     assert only.message == "This release does not run `action.call.retry.maxElapsed` yet."
@@ -131,7 +119,7 @@ def test_parts_that_an_engine_does_not_run_are_told_of_what_it_runs() -> None:
 
 def test_a_field_of_the_document_is_not_that_of_a_step() -> None:
     """An engine that runs one `timeout` does not run all."""
-    known = replace(CATALOGUE, runs=FEATURES | {"timeout"})
+    known = replace(CATALOGUE, lacks=frozenset({"action.call.timeout"}))
     document = small(call("c", timeout="PT5S"), timeout="P1D")
     assert [each.path for each in validate(document, known).findings] == ["/steps/0/config/timeout"]
 
@@ -147,13 +135,14 @@ def test_secrets_are_told_one_by_one() -> None:
         ("/steps/0/config/inputMapping", mapping),
     )
     where = "/steps/0/config/inputMapping/json"
-    assert unsupported(document) == [f"{where}/headers/0", f"{where}/token"]
+    found = validate(document, replace(CATALOGUE, lacks=frozenset({SECRET}))).findings
+    assert [each.path for each in found] == [f"{where}/headers/0", f"{where}/token"]
 
 
 def test_a_secret_where_none_may_be_is_a_mistake_of_another_kind() -> None:
     """A release that opens secrets would not open it either."""
     document = small(label("g", {"$secret": "MAIL_API_KEY"}))
-    known = replace(CATALOGUE, runs=FEATURES | {"state.set"})
+    known = replace(CATALOGUE, lacks=frozenset({SECRET}))
     assert [each.code for each in validate(document, known).findings] == [Code.SECRET_NOT_ALLOWED]
 
 

@@ -27,7 +27,7 @@ from alga_workflows_core.errors import (
     NotFoundError,
     TooLargeError,
 )
-from alga_workflows_core.interpreter.features import FEATURES
+from alga_workflows_core.interpreter.features import NOT_RUN
 from alga_workflows_core.storage.definitions import (
     DefinitionRow,
     Definitions,
@@ -73,7 +73,7 @@ class DefinitionService:
     def __init__(self, *, storage: Storage, actions: Mapping[tuple[str, int], ActionSpec]) -> None:
         self._storage = storage
         self._actions = actions
-        self._catalogue = Catalogue(actions=actions, runs=FEATURES)
+        self._catalogue = Catalogue(actions=actions, lacks=NOT_RUN)
         self.lifecycle = DefinitionLifecycle(storage)
 
     async def validate(self, tenant: str, document: Json) -> Validated:

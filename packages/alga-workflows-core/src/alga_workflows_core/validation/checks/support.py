@@ -11,6 +11,7 @@ from alga_workflows_core.definition.document import Definition
 from alga_workflows_core.definition.model import Part
 from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.base import StepBase
+from alga_workflows_core.definition.steps.time_wait import TimeWaitStep, WaitBusinessTime
 from alga_workflows_core.definition.values import is_secret
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.validation.findings import Code, Finding, error
@@ -37,11 +38,9 @@ class Feature:
 
 def check(subject: Subject) -> Iterator[Finding]:
     """A finding for each feature that the engine does not run; of its parts none."""
-    runs = subject.catalogue.runs
-    if runs is None:
-        return
-    for feature in features_of(subject):
-        if feature.name not in runs and (feature.of is None or feature.of in runs):
+    lacks = subject.catalogue.lacks
+    for feature in features_of(subject) if lacks else ():
+        if feature.name in lacks and feature.of not in lacks:
             yield error(
                 Code.ENGINE_UNSUPPORTED,
                 feature.here,
@@ -56,6 +55,9 @@ def features_of(subject: Subject) -> Iterator[Feature]:
     for visit in subject.visits:
         yield Feature(here=visit.here + pointer("type"), name=visit.step.type)
         yield from _fields(visit.step, visit.here, visit.step.type)
+        if isinstance(visit.step, TimeWaitStep) and isinstance(visit.step.config, WaitBusinessTime):
+            mode = visit.here + pointer("config", "mode")
+            yield Feature(here=mode, name="time.wait.businessTime", of="time.wait")
     for slot in subject.slots:
         if slot.role is Role.INPUT:
             yield from _secrets(slot)
