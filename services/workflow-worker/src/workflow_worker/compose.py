@@ -13,6 +13,7 @@ import structlog
 from temporalio.client import Client
 
 from alga_workflows_core.actions.builtin.catalogue import builtin_actions
+from alga_workflows_core.actions.contract import Action
 from alga_workflows_core.actions.perform import Performer
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.api.access import Access, DevAccess, KeyAccess
@@ -39,12 +40,12 @@ from alga_workflows_core.runs.deliverer import Deliverer
 from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.service import RunService
-from alga_workflows_core.runs.starter import RunStarter
+from alga_workflows_core.runs.starter import TASK_TIMEOUT, RunStarter
 from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.storage.migrate import check_revision
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import describe_namespace
-from alga_workflows_core.temporal.worker import build_worker
+from alga_workflows_core.temporal.worker import WorkerOptions, build_worker
 from alga_workflows_core.worker.poller import Poller
 from workflow_worker.reach import reach_servers
 from workflow_worker.settings import ServiceSettings
@@ -55,10 +56,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mode:
-    """How this process is run. `open_tenant`: whose data this machine sees without a key."""
+    """How this process is run. `open_tenant`: whose data this machine sees without a key.
+
+    `extra_actions` are served besides the built-in ones; `worker` and `task_timeout` change how
+    runs are driven.
+    """
 
     open_tenant: str | None = None
     extra_services: tuple[Service, ...] = ()
+    extra_actions: tuple[Action, ...] = ()
+    worker: WorkerOptions = WorkerOptions()
+    task_timeout: timedelta = TASK_TIMEOUT
 
 
 async def serve(
@@ -87,7 +95,7 @@ async def serve(
         await check_revision(database)
         http_client = create_client(settings.egress.policy)
         undo.push_async_callback(http_client.aclose)
-        registry = Registry(builtin_actions(http_client))
+        registry = Registry([*builtin_actions(http_client), *mode.extra_actions])
         supervisor = _compose(
             settings, mode, database, client, telemetry, registry, on_ready=on_ready, stopping=stop
         )
@@ -110,7 +118,9 @@ def _compose(
     hints = Hints(database, settings.database)
     closed = ClosedRuns(hints)
     health = _health(settings, database, client, metrics)
-    run_starter = RunStarter(storage=storage, client=client, metrics=metrics)
+    run_starter = RunStarter(
+        storage=storage, client=client, metrics=metrics, task_timeout=mode.task_timeout
+    )
     starter = PeriodicService(
         "run-starter", 1.0, run_starter.start_due, backoff=Backoff(longest=2.0)
     )
@@ -126,7 +136,7 @@ def _compose(
         Deliverer(storage=storage, client=client).deliver_due,
         backoff=Backoff(longest=2.0),
     )
-    poller = _poller(settings.process, client, registry, activities)
+    poller = _poller(settings.process, client, registry, activities, mode.worker)
     keys = KeyAccess(storage)
     access: Access = keys if mode.open_tenant is None else DevAccess(keys, tenant=mode.open_tenant)
     app = create_app(
@@ -158,7 +168,11 @@ def _compose(
 
 
 def _poller(
-    process: ProcessSettings, client: Client, registry: Registry, activities: RunActivities
+    process: ProcessSettings,
+    client: Client,
+    registry: Registry,
+    activities: RunActivities,
+    options: WorkerOptions,
 ) -> Poller:
     return Poller(
         client,
@@ -168,6 +182,7 @@ def _poller(
             activities=activities.all(),
             build_id=process.build_id,
             graceful_shutdown=timedelta(seconds=process.stop_timeout),
+            options=options,
         ),
         build_id=process.build_id,
     )
