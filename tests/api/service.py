@@ -76,9 +76,13 @@ async def serving(
     temporal: TemporalSettings,
     telemetry: TemporalTelemetry,
     *,
-    open_tenant: str | None,
+    open_tenant: str | None = None,
+    mode: Mode | None = None,
 ) -> AsyncGenerator[str]:
-    """The URL of a workflow-worker; without a key this machine is `open_tenant`, if that is one."""
+    """The URL of a workflow-worker; without a key this machine is `open_tenant`, if that is one.
+
+    `mode` is for what else is special about it.
+    """
     settings = ServiceSettings.load(
         {
             "DATABASE_URL": database_url,
@@ -95,7 +99,7 @@ async def serving(
         serve(
             settings,
             stop=stop,
-            mode=Mode(open_tenant=open_tenant),
+            mode=mode or Mode(open_tenant=open_tenant),
             on_ready=url.set_result,
             telemetry=telemetry,
         )

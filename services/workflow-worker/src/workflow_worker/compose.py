@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
 
@@ -42,6 +42,7 @@ from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.runs.starter import TASK_TIMEOUT, RunStarter
 from alga_workflows_core.runs.waits import WaitDesk
+from alga_workflows_core.storage.ledger import Ledger
 from alga_workflows_core.storage.migrate import check_revision
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import describe_namespace
@@ -65,7 +66,7 @@ class Mode:
     open_tenant: str | None = None
     extra_services: tuple[Service, ...] = ()
     extra_actions: tuple[Action, ...] = ()
-    worker: WorkerOptions = WorkerOptions()
+    worker: WorkerOptions = field(default_factory=WorkerOptions)
     task_timeout: timedelta = TASK_TIMEOUT
 
 
@@ -95,7 +96,8 @@ async def serve(
         await check_revision(database)
         http_client = create_client(settings.egress.policy)
         undo.push_async_callback(http_client.aclose)
-        registry = Registry([*builtin_actions(http_client), *mode.extra_actions])
+        builtin = builtin_actions(http_client, Storage(database))
+        registry = Registry([*builtin, *mode.extra_actions])
         supervisor = _compose(
             settings, mode, database, client, telemetry, registry, on_ready=on_ready, stopping=stop
         )
@@ -124,17 +126,17 @@ def _compose(
     starter = PeriodicService(
         "run-starter", 1.0, run_starter.start_due, backoff=Backoff(longest=2.0)
     )
-    waits = WaitDesk(storage)
-    activities = RunActivities(
-        performer=Performer(registry),
-        rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
-        waits=waits,
-    )
     deliverer = PeriodicService(
         "deliverer",
         1.0,
         Deliverer(storage=storage, client=client).deliver_due,
         backoff=Backoff(longest=2.0),
+    )
+    waits = WaitDesk(storage, poke=deliverer.poke)
+    activities = RunActivities(
+        performer=Performer(registry, ledger=Ledger(storage)),
+        rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
+        waits=waits,
     )
     poller = _poller(settings.process, client, registry, activities, mode.worker)
     keys = KeyAccess(storage)
@@ -150,6 +152,7 @@ def _compose(
                 poke=starter.poke,
                 stopping=stopping,
             ),
+            waits=waits,
             actions=registry.specs(),
             processes=BoundedProcesses(),
             health=health,

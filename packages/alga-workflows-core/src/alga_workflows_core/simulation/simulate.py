@@ -129,6 +129,7 @@ class _Life:
         self._script = script
         self._clock = clock
         self._settled = 0
+        self._fixed_bytes = definition.encoded_size()
         self.world = SimulatedWorld(
             script,
             clock,
@@ -150,6 +151,7 @@ class _Life:
                 system={"runId": "simulation", "workflowId": self._definition.id},
                 effects=self.world,
                 state=state,
+                fixed_bytes=self._fixed_bytes,
             )
             self.world.run = run
             outcome = await run.run()

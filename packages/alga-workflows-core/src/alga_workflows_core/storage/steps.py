@@ -57,12 +57,16 @@ class Steps:
         # Sorted, so that two writers of one run lock rows in the same order.
         ordered = sorted(rows, key=lambda row: row.path)
         # A column is one parameter: a row costs a fraction of what a statement of its own would.
-        given = func.unnest(
-            *(
-                bindparam(name, [getattr(row, name) for row in ordered], kind)
-                for name, kind in _LISTS.items()
+        given = (
+            func.unnest(
+                *(
+                    bindparam(name, [getattr(row, name) for row in ordered], kind)
+                    for name, kind in _LISTS.items()
+                )
             )
-        ).table_valued(*(column(name, steps.c[name].type) for name in _COLUMNS)).render_derived()
+            .table_valued(*(column(name, steps.c[name].type) for name in _COLUMNS))
+            .render_derived()
+        )
         statement = insert(steps).from_select(
             ["tenant", "run_id", *_COLUMNS],
             select(literal(self._tenant), literal(run_id), *given.c),

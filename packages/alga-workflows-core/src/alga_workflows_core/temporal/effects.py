@@ -23,6 +23,9 @@ from alga_workflows_core.temporal.stopwatch import Stopwatch
 from alga_workflows_core.temporal.wire import ClosedWait, OpenedWait, RunInput
 from alga_workflows_core.types.json import JsonObject
 
+# A step that has so much data to look at counts as two.
+SIMPLE_STEP_BYTES = 20_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionLimits:
@@ -167,7 +170,7 @@ class TemporalEffects:
 
     def _weight(self) -> float:
         """How many simple steps one is worth: expressions take longer where there is more data."""
-        return 1.0
+        return 1.0 if self._run is None else 1.0 + self._run.load.size / SIMPLE_STEP_BYTES
 
     def _wants_to_settle(self) -> bool:
         info, limits = workflow.info(), self._limits
