@@ -24,6 +24,7 @@ TABLES = (
     "workflow_definition_versions",
     "workflow_runs",
     "workflow_run_steps",
+    "workflow_actions",
     "alga_api_keys",
 )
 
@@ -78,10 +79,12 @@ async def serving(
     *,
     open_tenant: str | None = None,
     mode: Mode | None = None,
+    **variables: str,
 ) -> AsyncGenerator[str]:
     """The URL of a workflow-worker; without a key this machine is `open_tenant`, if that is one.
 
-    `mode` is for what else is special about it.
+    `mode` is for what else is special about it, `variables` are settings besides those that all
+    tests have.
     """
     settings = ServiceSettings.load(
         {
@@ -91,6 +94,7 @@ async def serving(
             "PORT": "0",
             "WORKFLOW_HTTP_ALLOW": "127.0.0.0/8",
             "WORKFLOW_STOP_TIMEOUT": "2",
+            **variables,
         }
     )
     stop = asyncio.Event()

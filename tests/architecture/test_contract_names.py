@@ -6,9 +6,11 @@ from uuid import UUID
 
 import httpx
 from sqlalchemy import text
+from temporalio.client import Client
 
 from alga_workflows_core.api.access import DevAccess, KeyAccess
 from alga_workflows_core.api.app import ApiParts, create_app
+from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
@@ -16,12 +18,16 @@ from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.infra.settings import DatabaseSettings, load
+from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.names import (
+    ADVERTISE_ACTIVITY,
+    ADVERTISE_WORKFLOW,
+    CHECK_RESULT_ACTIVITY,
     CURRENT_STEP_QUERY,
     CURRENT_WAIT_QUERY,
     EVENT_SIGNAL,
@@ -32,6 +38,8 @@ from alga_workflows_core.temporal.names import (
     RUN_WORKFLOW,
     SUMMARY_QUERY,
     TASK_QUEUE,
+    activity_id,
+    advertise_id,
     invocation_id,
     run_id,
     workflow_id,
@@ -73,9 +81,10 @@ API_PATHS = {
 }
 
 
-def api(database: Database) -> httpx.AsyncClient:
+def api(database: Database, client: Client) -> httpx.AsyncClient:
     """A client of the API without any server behind it."""
     storage = Storage(database)
+    actions = ActionCatalogue(storage=storage, own={})
     hints = Hints(database, NOWHERE)
 
     async def no_metrics() -> bytes:
@@ -84,7 +93,7 @@ def api(database: Database) -> httpx.AsyncClient:
     app = create_app(
         ApiParts(
             access=DevAccess(KeyAccess(storage), tenant="default"),
-            definitions=DefinitionService(storage=storage, actions={}),
+            definitions=DefinitionService(storage=storage, actions=actions),
             runs=RunService(
                 storage=storage,
                 launcher=Launcher(storage),
@@ -92,7 +101,8 @@ def api(database: Database) -> httpx.AsyncClient:
                 poke=lambda: None,
             ),
             waits=WaitDesk(storage),
-            actions={},
+            blocked=Blocked(client, after=30),
+            actions=actions,
             processes=BoundedProcesses(),
             health=HealthMonitor([]),
             metrics=Metrics(),
@@ -116,6 +126,12 @@ def test_names_on_temporal() -> None:
     assert CURRENT_STEP_QUERY == "workflowRuntimeV2CurrentStep"
     assert CURRENT_WAIT_QUERY == "workflowRuntimeV2CurrentWait"
     assert SUMMARY_QUERY == "workflowRuntimeV2InterpreterSummary"
+    assert CHECK_RESULT_ACTIVITY == "workflowRuntimeV2CheckResult"
+    assert ADVERTISE_WORKFLOW == "workflowRuntimeV2Advertise"
+    assert ADVERTISE_ACTIVITY == "workflowRuntimeV2RecordActions"
+    told = advertise_id("billing-actions", "0f")
+    assert told == "workflow-runtime-v2:advertise:billing-actions:0f"
+    assert activity_id(7, "each[2]/charge") == "7:each[2]/charge"
     assert workflow_id(RUN) == f"workflow-runtime-v2:run:{RUN}"
     start = {field.alias for field in RunInput.model_fields.values()}
     assert start >= {
@@ -167,6 +183,8 @@ async def test_names_of_tables(database: Database) -> None:
         "workflow_runs",
         "workflow_run_steps",
         "workflow_events",
+        "workflow_actions",
+        "alga_action_ledger",
         "alga_api_keys",
         "alga_data",
         "alga_state_transitions",
@@ -177,7 +195,7 @@ async def test_names_of_tables(database: Database) -> None:
 async def test_paths_of_the_api() -> None:
     """Every path with its method, as the API itself lists them."""
     database = Database(NOWHERE)
-    async with api(database) as client:
+    async with api(database, await Client.connect("127.0.0.1:1", lazy=True)) as client:
         answer = await client.get("/api/v1/openapi.json")
     await database.close()
     assert answer.status_code == 200

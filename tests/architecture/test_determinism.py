@@ -26,6 +26,7 @@ PURE = (
     "temporal.effects",
     "temporal.pure",
     "temporal.wire",
+    "temporal.advertising",
 )
 FORBIDDEN_CALLS = {
     "breakpoint",

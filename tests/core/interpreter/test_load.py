@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable
 from random import Random
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -40,9 +40,10 @@ LARGE = ("x" * 9_000, "é" * 7_000, [0.00001] * 1_000, {"a": ["y" * 5_000, {"b":
 def enlarged(value: Any, chance: Random) -> Any:
     """A document, or a script, in which some literals have become large."""
     if isinstance(value, dict):
-        return {name: _member(name, each, chance) for name, each in value.items()}
+        members = cast("dict[str, Any]", value)
+        return {name: _member(name, each, chance) for name, each in members.items()}
     if isinstance(value, list):
-        return [enlarged(each, chance) for each in value]
+        return [enlarged(each, chance) for each in cast("list[Any]", value)]
     return value
 
 

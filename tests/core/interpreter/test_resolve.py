@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from alga_workflows_core.interpreter.run import Finished, Run
+from alga_workflows_core.interpreter.finishing import Finished
+from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.simulation.clock import VirtualClock
 from alga_workflows_core.simulation.script import Script
 from alga_workflows_core.simulation.world import SimulatedWorld

@@ -15,7 +15,8 @@ import pytest
 from alga_workflows_core.definition.document import parse_definition
 from alga_workflows_core.interpreter.effects import ActionCall
 from alga_workflows_core.interpreter.facts import Fact
-from alga_workflows_core.interpreter.run import Finished, Run
+from alga_workflows_core.interpreter.finishing import Finished
+from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.simulation.script import Script
 from alga_workflows_core.simulation.simulate import Simulator
 from alga_workflows_core.types.json import JsonObject

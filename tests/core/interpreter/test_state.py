@@ -18,8 +18,9 @@ import pytest
 
 from alga_workflows_core.definition.document import Definition, parse_definition
 from alga_workflows_core.definition.source import read
+from alga_workflows_core.interpreter.finishing import Finished
 from alga_workflows_core.interpreter.outcome import Settled
-from alga_workflows_core.interpreter.run import STATE_FORMAT, Finished, Run
+from alga_workflows_core.interpreter.run import STATE_FORMAT, Run
 from alga_workflows_core.simulation.clock import VirtualClock
 from alga_workflows_core.simulation.script import Script, moment
 from alga_workflows_core.simulation.simulate import START

@@ -10,7 +10,8 @@ import pytest
 from alga_workflows_core.definition.document import parse_definition
 from alga_workflows_core.errors import Category
 from alga_workflows_core.interpreter.facts import RunFinished, RunStarted, StepFinished, StepStarted
-from alga_workflows_core.interpreter.run import Finished, Run
+from alga_workflows_core.interpreter.finishing import Finished
+from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.interpreter.sizes import MAX_CARRIED_BYTES, MAX_RESULT_BYTES
 from alga_workflows_core.types.states import RunStatus, StepStatus
 from tests.core.interpreter.world import (

@@ -14,7 +14,8 @@ from alga_workflows_core.definition.document import parse_definition
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.interpreter.effects import ActionCall, StepError
 from alga_workflows_core.interpreter.facts import Fact
-from alga_workflows_core.interpreter.run import Finished, Run
+from alga_workflows_core.interpreter.finishing import Finished
+from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.interpreter.waits import Closing, Wait
 
 BEGAN = datetime(2030, 1, 1, 12, tzinfo=UTC)

@@ -12,8 +12,9 @@ from alga_workflows_core.definition.action_spec import ActionKind, ActionSpec
 from alga_workflows_core.definition.document import Definition, parse_definition
 from alga_workflows_core.interpreter.effects import ActionCall
 from alga_workflows_core.interpreter.facts import WaitOpened
+from alga_workflows_core.interpreter.finishing import Finished
 from alga_workflows_core.interpreter.outcome import Settled
-from alga_workflows_core.interpreter.run import Finished, Run
+from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.simulation.clock import VirtualClock
 from alga_workflows_core.simulation.script import Script
 from alga_workflows_core.simulation.simulate import START, Simulation, Simulator

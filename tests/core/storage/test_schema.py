@@ -13,7 +13,9 @@ from alga_workflows_core.storage.migrate import VERSION_TABLE
 from alga_workflows_core.storage.tables import metadata
 
 NOT_OF_TENANTS = {"alga_state_transitions", VERSION_TABLE}
-ACROSS_TENANTS = {"alga_authenticate", "alga_claim_run_starts"}
+ACROSS_TENANTS = {"alga_advertise_action", "alga_authenticate", "alga_claim_run_starts"}
+# Rows that every tenant may read and none may write, by the policy that says so.
+SHARED = {("workflow_actions", "shared_rows"): ("SELECT", "(tenant = '*'::text)", None)}
 
 
 def _differences(connection: Connection) -> list[Any]:
@@ -60,12 +62,23 @@ async def test_every_tenant_row_is_tied_to_the_tenant_by_a_policy_for_both_ways(
             text("""
                 SELECT tablename, cmd, qual = with_check AS same,
                        qual ~ 'alga\\.tenant' AS by_tenant
-                FROM pg_policies WHERE 'alga_workflows' = ANY (roles)
+                FROM pg_policies
+                WHERE 'alga_workflows' = ANY (roles) AND policyname = 'tenant_rows'
             """)
         )
+        others = await connection.execute(
+            text("""
+                SELECT tablename, policyname, cmd, qual, with_check FROM pg_policies
+                WHERE 'alga_workflows' = ANY (roles) AND policyname <> 'tenant_rows'
+            """)
+        )
+        shared = {
+            (row.tablename, row.policyname): (row.cmd, row.qual, row.with_check) for row in others
+        }
         found = {row.tablename: (row.cmd, row.same, row.by_tenant) for row in policies}
     expected = {table.name for table in metadata.tables.values()} - NOT_OF_TENANTS
     assert found == dict.fromkeys(expected, ("ALL", True, True))
+    assert shared == SHARED
 
 
 async def test_functions_that_look_across_tenants_are_few_and_closed(database: Database) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
+from typing import Any
 
 import structlog
 from temporalio.client import Client
@@ -18,6 +19,8 @@ from alga_workflows_core.actions.perform import Performer
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.api.access import Access, DevAccess, KeyAccess
 from alga_workflows_core.api.app import ApiParts, create_app
+from alga_workflows_core.catalogue.actions import ActionCatalogue
+from alga_workflows_core.catalogue.advertising import AdvertisingActivities
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
@@ -35,6 +38,7 @@ from alga_workflows_core.infra.supervisor import (
     Supervisor,
 )
 from alga_workflows_core.runs.activities import RunActivities
+from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.deliverer import Deliverer
 from alga_workflows_core.runs.launch import Launcher
@@ -134,17 +138,20 @@ def _compose(
     )
     waits = WaitDesk(storage, poke=deliverer.poke)
     activities = RunActivities(
-        performer=Performer(registry, ledger=Ledger(storage)),
+        performer=Performer(registry, ledger=Ledger(storage), secrets=settings.secrets.provider()),
         rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
         waits=waits,
     )
-    poller = _poller(settings.process, client, registry, activities, mode.worker)
+    catalogue = ActionCatalogue(storage=storage, own=registry.specs())
+    advertising = AdvertisingActivities(storage=storage, own=registry.specs())
+    served = [*activities.all(), *advertising.all()]
+    poller = _poller(settings.process, client, registry, served, mode.worker)
     keys = KeyAccess(storage)
     access: Access = keys if mode.open_tenant is None else DevAccess(keys, tenant=mode.open_tenant)
     app = create_app(
         ApiParts(
             access=access,
-            definitions=DefinitionService(storage=storage, actions=registry.specs()),
+            definitions=DefinitionService(storage=storage, actions=catalogue),
             runs=RunService(
                 storage=storage,
                 launcher=Launcher(storage),
@@ -153,7 +160,8 @@ def _compose(
                 stopping=stopping,
             ),
             waits=waits,
-            actions=registry.specs(),
+            blocked=Blocked(client, after=settings.runs.blocked_after),
+            actions=catalogue,
             processes=BoundedProcesses(),
             health=health,
             metrics=metrics,
@@ -174,7 +182,7 @@ def _poller(
     process: ProcessSettings,
     client: Client,
     registry: Registry,
-    activities: RunActivities,
+    activities: Sequence[Callable[..., Awaitable[Any]]],
     options: WorkerOptions,
 ) -> Poller:
     return Poller(
@@ -182,7 +190,7 @@ def _poller(
         lambda: build_worker(
             client,
             registry=registry,
-            activities=activities.all(),
+            activities=activities,
             build_id=process.build_id,
             graceful_shutdown=timedelta(seconds=process.stop_timeout),
             options=options,

@@ -15,6 +15,7 @@ from alga_workflows_core.infra.settings import (
     HttpSettings,
     LogSettings,
     ProcessSettings,
+    RunSettings,
     Settings,
     TemporalSettings,
     load_all,
@@ -47,6 +48,7 @@ class ServiceSettings:
     http: HttpSettings
     logs: LogSettings
     process: ProcessSettings
+    runs: RunSettings
     egress: EgressSettings
     secrets: SecretSettings
     dev: DevSettings
@@ -60,6 +62,7 @@ class ServiceSettings:
             "http": HttpSettings,
             "logs": LogSettings,
             "process": ProcessSettings,
+            "runs": RunSettings,
             "egress": EgressSettings,
             "secrets": SecretSettings,
             "dev": DevSettings,

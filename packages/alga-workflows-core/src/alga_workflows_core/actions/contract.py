@@ -23,6 +23,7 @@ from pydantic import BaseModel
 
 from alga_workflows_core.actions.secret_fields import secret_fields
 from alga_workflows_core.definition.action_spec import ActionKind, ActionSpec, RetrySpec
+from alga_workflows_core.types.json import JsonObject
 
 AUTHORED_QUEUE = "workflow-runtime-v2"
 ACTION_ID = re.compile(r"[a-z][A-Za-z0-9_.-]{0,127}")
@@ -120,9 +121,6 @@ def action(
             return await function(request)
 
         takes = input_model.model_json_schema(by_alias=True)
-        secrets = secret_fields(takes)
-        if secrets and kind is ActionKind.PURE:
-            raise ValueError(f"{action_id}: a pure action gets no secrets, as {secrets[0]} is one")
         lines = (inspect.getdoc(function) or action_id).splitlines()
         return Action(
             spec=ActionSpec(
@@ -136,7 +134,7 @@ def action(
                 description=lines[0],
                 input_schema=takes,
                 output_schema=output_model.model_json_schema(by_alias=True, mode="serialization"),
-                secret_fields=secrets,
+                secret_fields=_secret_fields(action_id, kind, takes),
             ),
             input_model=input_model,
             output_model=output_model,
@@ -169,6 +167,13 @@ def _shape(function: Callable[..., Any]) -> tuple[type[BaseModel], type[BaseMode
             " -> Model` with Pydantic models"
         )
     return given[0], output, len(given) == 2
+
+
+def _secret_fields(action_id: str, kind: ActionKind, takes: JsonObject) -> tuple[str, ...]:
+    found = secret_fields(takes)
+    if found and kind is ActionKind.PURE:
+        raise ValueError(f"{action_id}: a pure action gets no secrets, as {found[0]} is one")
+    return found
 
 
 def _is_model(hint: object) -> TypeGuard[type[BaseModel]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,12 +19,13 @@ from alga_workflows_core.api.routers import (
     simulate,
     waits,
 )
+from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.definitions import DefinitionService
-from alga_workflows_core.definition.action_spec import ActionSpec
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.runs.waits import WaitDesk
 
@@ -41,7 +42,8 @@ class ApiParts:
     definitions: DefinitionService
     runs: RunService
     waits: WaitDesk
-    actions: Mapping[tuple[str, int], ActionSpec]
+    blocked: Blocked
+    actions: ActionCatalogue
     processes: BoundedProcesses
     health: HealthMonitor
     metrics: Metrics
@@ -64,11 +66,11 @@ def create_app(parts: ApiParts) -> ASGIApp:
     problems.install(app)
     for router in (
         definitions.router(parts.definitions),
-        runs.router(parts.runs),
+        runs.router(parts.runs, parts.blocked),
         waits.router(parts.waits),
         actions.router(parts.actions),
         schemas.router(),
-        simulate.router(parts.processes),
+        simulate.router(parts.processes, parts.actions),
     ):
         app.include_router(router, prefix=API)
     app.include_router(process.router(parts.health, parts.metrics, parts.sdk_metrics))

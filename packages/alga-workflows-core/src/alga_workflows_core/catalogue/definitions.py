@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from typing import cast
 
 import structlog
 
+from alga_workflows_core.catalogue.actions import ActionCatalogue, actions_called
 from alga_workflows_core.catalogue.called_workflows import calls_of, workflows_called
 from alga_workflows_core.catalogue.draft_condition import DraftCondition
 from alga_workflows_core.catalogue.lifecycle import DefinitionLifecycle
 from alga_workflows_core.definition.action_spec import ActionSpec
 from alga_workflows_core.definition.changes import Change, changes
-from alga_workflows_core.definition.document import ENGINE, Definition, walk
+from alga_workflows_core.definition.document import ENGINE
 from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.identity import document_hash, document_text
-from alga_workflows_core.definition.steps.action_call import ActionStep
 from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.errors import (
     ConflictError,
@@ -27,14 +27,12 @@ from alga_workflows_core.errors import (
     NotFoundError,
     TooLargeError,
 )
-from alga_workflows_core.interpreter.features import NOT_RUN
 from alga_workflows_core.storage.definitions import (
     DefinitionRow,
-    Definitions,
     NewVersion,
     VersionRow,
 )
-from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import DefinitionState
 from alga_workflows_core.validation.catalogue import Catalogue
@@ -65,23 +63,23 @@ class Published:
 
 
 class DefinitionService:
-    """Definitions of any tenant, named in each call, against one catalogue of actions.
+    """Definitions of any tenant, named in each call, against its catalogue of actions.
 
     `lifecycle` changes their states.
     """
 
-    def __init__(self, *, storage: Storage, actions: Mapping[tuple[str, int], ActionSpec]) -> None:
+    def __init__(self, *, storage: Storage, actions: ActionCatalogue) -> None:
         self._storage = storage
         self._actions = actions
-        self._catalogue = Catalogue(actions=actions, lacks=NOT_RUN)
         self.lifecycle = DefinitionLifecycle(storage)
 
     async def validate(self, tenant: str, document: Json) -> Validated:
         """What is wrong with `document` for this tenant, without storing anything."""
-        if not calls_of(document):
-            return validate(document, replace(self._catalogue, workflows={}))
+        if self._actions.has_all_of([document]) and not calls_of(document):
+            own = Catalogue(actions=self._actions.own, workflows={}, lacks=NOT_RUN)
+            return validate(document, own)
         async with self._storage.unit_of_work(tenant) as work:
-            catalogue = await self._catalogue_for(document, work.definitions)
+            catalogue = await self._catalogue_for(document, work)
         return validate(document, catalogue)
 
     async def save_draft(
@@ -144,9 +142,11 @@ class DefinitionService:
                 version, created = existing, False
             else:
                 document = loads(definition.draft)
-                catalogue = await self._catalogue_for(document, work.definitions)
+                catalogue = await self._catalogue_for(document, work)
                 validated = validate(document, catalogue)
-                new = self._new_version(definition.draft, definition.draft_hash, validated, note)
+                called = catalogue.actions
+                pinned = [called[key] for key in sorted(actions_called(document)) if key in called]
+                new = _new_version(definition.draft, definition.draft_hash, validated, pinned, note)
                 version = await work.definitions.add_version(definition_id, new, by=by)
                 created = True
             if definition.active_version != version.version:
@@ -205,45 +205,41 @@ class DefinitionService:
             return changes({}, later.parsed())
         return changes((await self.version(tenant, definition_id, former)).parsed(), later.parsed())
 
-    async def _catalogue_for(self, document: Json, definitions: Definitions) -> Catalogue:
-        """What `document` may refer to, in the tenant whose `definitions` these are."""
-        called = await workflows_called(definitions, document)
-        return replace(self._catalogue, workflows=called)
-
-    def _new_version(
-        self, draft: str, draft_hash: str, validated: Validated, note: str | None
-    ) -> NewVersion:
-        if not validated.publishable or validated.definition is None:
-            raise FindingsError(
-                "The draft has errors and cannot be published.",
-                remedy="Correct what the findings name, save the draft and publish again.",
-                details={
-                    "findings": [
-                        finding.model_dump(mode="json", by_alias=True, exclude_none=True)
-                        for finding in validated.findings
-                    ]
-                },
-            )
-        return NewVersion(
-            hash=draft_hash,
-            document=draft,
-            actions=self._pin(validated.definition),
-            engine=ENGINE,
-            expression_engine=f"jsonatapy {installed_version('jsonatapy')}",
-            note=note,
+    async def _catalogue_for(self, document: Json, work: UnitOfWork) -> Catalogue:
+        """What `document` may refer to, in the tenant whose unit of work this is."""
+        return Catalogue(
+            actions=await self._actions.called_by(work.advertised, [document]),
+            workflows=await workflows_called(work.definitions, document),
+            lacks=NOT_RUN,
         )
 
-    def _pin(self, definition: Definition) -> list[JsonObject]:
-        """The contracts of the actions that the definition calls, as they are now."""
-        called = {
-            (step.config.action_id, step.config.version)
-            for _, step in walk(definition.steps)
-            if isinstance(step, ActionStep)
-        }
-        return [
-            self._actions[key].pinned().model_dump(mode="json", by_alias=True)
-            for key in sorted(called)
-        ]
+
+def _new_version(
+    draft: str,
+    draft_hash: str,
+    validated: Validated,
+    pinned: Iterable[ActionSpec],
+    note: str | None,
+) -> NewVersion:
+    if not validated.publishable or validated.definition is None:
+        raise FindingsError(
+            "The draft has errors and cannot be published.",
+            remedy="Correct what the findings name, save the draft and publish again.",
+            details={
+                "findings": [
+                    finding.model_dump(mode="json", by_alias=True, exclude_none=True)
+                    for finding in validated.findings
+                ]
+            },
+        )
+    return NewVersion(
+        hash=draft_hash,
+        document=draft,
+        actions=[spec.pinned().model_dump(mode="json", by_alias=True) for spec in pinned],
+        engine=ENGINE,
+        expression_engine=f"jsonatapy {installed_version('jsonatapy')}",
+        note=note,
+    )
 
 
 def _storable(definition_id: str, document: Json, validated: Validated) -> JsonObject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Annotated, Any, cast
@@ -17,6 +17,7 @@ from alga_workflows_core.actions.contract import Invocation
 from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.definition import faults
+from alga_workflows_core.definition.action_spec import ActionSpec
 from alga_workflows_core.definition.document import Definition
 from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.errors import FindingsError, InputError
@@ -42,10 +43,22 @@ MAX_FACTS = 20_000
 """A report of more would be read by nobody."""
 
 
-def simulate_offline(request: Json) -> JsonObject:
-    """`simulate_request` with the actions that come with the engine, for a process of its own."""
+def simulate_offline(request: Json, advertised: Sequence[ActionSpec] = ()) -> JsonObject:
+    """`simulate_request` with the actions that come with the engine, and those that are advertised,
+    for a process of its own."""
     registry = builtin_registry()
-    return simulate_request(request, Catalogue(actions=registry.specs()), registry)
+    others = {(spec.id, spec.version): spec for spec in advertised}
+    return simulate_request(request, Catalogue(actions={**others, **registry.specs()}), registry)
+
+
+def documents_of(request: Json) -> list[Json]:
+    """The definitions in a request, which may be none."""
+    if not isinstance(request, dict):
+        return []
+    members = cast("JsonObject", request)
+    definition, called = members.get("definition"), members.get("definitions")
+    others = cast("list[Json]", called) if isinstance(called, list) else []
+    return [definition, *others[:MAX_DEFINITIONS]]
 
 
 class SimulationRequest(Script):

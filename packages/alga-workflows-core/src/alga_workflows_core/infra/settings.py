@@ -170,6 +170,20 @@ class ProcessSettings(Settings):
     ] = "dev"
 
 
+class RunSettings(Settings):
+    """How runs are shown."""
+
+    blocked_after: Annotated[
+        float,
+        Field(
+            validation_alias="WORKFLOW_BLOCKED_AFTER",
+            ge=0,
+            le=86400,
+            description="Seconds after which an action that nobody takes shows in `blockedOn`.",
+        ),
+    ] = 30.0
+
+
 def load(model: type[M], environ: Mapping[str, str] | None = None) -> M:
     """`model` from the environment; SettingsError names every variable that is wrong."""
     return load_all(model, environ=environ)[0]

@@ -10,7 +10,6 @@ there is a safe point in front of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -30,10 +29,18 @@ from alga_workflows_core.interpreter.facts import (
     StepFinished,
     StepStarted,
 )
+from alga_workflows_core.interpreter.finishing import (
+    CANCELED,
+    RUN_TIMEOUT,
+    CheckResult,
+    Finished,
+    checked,
+    how_it_finished,
+)
 from alga_workflows_core.interpreter.frame import Frame
 from alga_workflows_core.interpreter.holding import Holding
 from alga_workflows_core.interpreter.load import Load
-from alga_workflows_core.interpreter.outcome import Cancelled, Failed, Outcome, Returned, Settled
+from alga_workflows_core.interpreter.outcome import Cancelled, Failed, Outcome, Settled
 from alga_workflows_core.interpreter.runners import RUNNERS
 from alga_workflows_core.interpreter.scope import Scope
 from alga_workflows_core.interpreter.sizes import encoded_size
@@ -47,25 +54,14 @@ from alga_workflows_core.types.states import RunStatus, StepStatus
 STATE_FORMAT = 1
 """The number of the form in which a settled run is written down."""
 
-CANCELED = "CANCELED"
-RUN_TIMEOUT = "RUN_TIMEOUT"
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How the run ended. `result` if it SUCCEEDED, else `error`."""
-
-    status: RunStatus
-    result: Json
-    error: ErrorInfo | None
-
 
 class Run:
     """Drives `effects`; knows neither Temporal nor a database.
 
     `state` is what `settled_state` answered in a former execution, else None: the run begins.
     ValueError if it has another format. `fixed_bytes`: what always travels with it besides the
-    payload, its definition and the contracts of its actions.
+    payload, its definition and the contracts of its actions. `check_result` holds the result
+    against the definition's `resultSchema`; the error, if there is one, is how the run fails.
     """
 
     def __init__(
@@ -77,8 +73,10 @@ class Run:
         effects: Effects,
         state: JsonObject | None = None,
         fixed_bytes: int = 0,
+        check_result: CheckResult | None = None,
     ) -> None:
         self._definition = definition
+        self._check_result = check_result
         self.effects = effects
         self.zone = definition.zone
         held = state or {}
@@ -163,7 +161,10 @@ class Run:
             self._began = True
             self._observe_start()
         outcome = await beside(self._walk_all(), self._watch())
-        return outcome if isinstance(outcome, Settled) else self._finish(outcome)
+        if isinstance(outcome, Settled):
+            return outcome
+        schema = self._definition.result_schema
+        return self._finish(await checked(outcome, schema, self._check_result))
 
     def settle(self) -> None:
         """Stop at the next safe points; actions that are under way finish first."""
@@ -365,16 +366,7 @@ class Run:
             self.cancel("The run took longer than its timeout.", code=RUN_TIMEOUT)
 
     def _finish(self, outcome: Outcome) -> Finished:
-        match outcome:
-            case Failed(error):
-                finished = Finished(RunStatus.FAILED, None, error)
-            case Cancelled(reason):
-                status = RunStatus.TIMED_OUT if reason.code == RUN_TIMEOUT else RunStatus.CANCELED
-                finished = Finished(status, None, reason)
-            case Returned(value):
-                finished = Finished(RunStatus.SUCCEEDED, value, None)
-            case _:
-                finished = Finished(RunStatus.SUCCEEDED, None, None)
+        finished = how_it_finished(outcome)
         self.observe(
             RunFinished,
             status=finished.status,

@@ -14,12 +14,15 @@ from alga_workflows_core.errors import AlgaError
 from alga_workflows_core.runs.perform_activity import PerformActivity
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.waits import WaitDesk
-from alga_workflows_core.temporal.names import FLUSH_ACTIVITY
+from alga_workflows_core.temporal.names import CHECK_RESULT_ACTIVITY, FLUSH_ACTIVITY
 from alga_workflows_core.temporal.wire import (
+    CheckAnswer,
+    CheckRequest,
     FlushRequest,
     FlushResult,
     PerformRequest,
 )
+from alga_workflows_core.validation.result import result_error
 
 log = structlog.get_logger()
 
@@ -36,7 +39,7 @@ class RunActivities:
         self._waits = waits
 
     def all(self) -> Sequence[Callable[..., Awaitable[Any]]]:
-        return [self._perform.perform, self.flush]
+        return [self._perform.perform, self.flush, self.check_result]
 
     @activity.defn(name=FLUSH_ACTIVITY)
     async def flush(self, request: FlushRequest) -> FlushResult:
@@ -52,6 +55,12 @@ class RunActivities:
                 resolution = await self._waits.close(work, identity, request.closes)
         await self._rows.committed(identity, rows, newer=newer)
         return FlushResult(resolution=resolution, work=request.work)
+
+    @activity.defn(name=CHECK_RESULT_ACTIVITY)
+    async def check_result(self, request: CheckRequest) -> CheckAnswer:
+        """Hold a result against its schema, besides whatever else goes on."""
+        error = await asyncio.to_thread(result_error, request.result_schema, request.result)
+        return CheckAnswer(error=None if error is None else error.as_json())
 
     async def _write_if_quick(self, request: PerformRequest) -> bool:
         if request.batch is None:

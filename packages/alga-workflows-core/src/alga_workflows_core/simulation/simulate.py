@@ -12,14 +12,16 @@ from alga_workflows_core.definition.document import Definition
 from alga_workflows_core.errors import ErrorInfo
 from alga_workflows_core.interpreter.effects import ActionCall
 from alga_workflows_core.interpreter.facts import Fact
+from alga_workflows_core.interpreter.finishing import Finished
 from alga_workflows_core.interpreter.outcome import Settled
-from alga_workflows_core.interpreter.run import Finished, Run
+from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.interpreter.waits import Wait
 from alga_workflows_core.simulation.clock import NothingEverHappens, VirtualClock
 from alga_workflows_core.simulation.script import Script, moment
 from alga_workflows_core.simulation.world import SimulatedWorld
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import RunStatus
+from alga_workflows_core.validation.result import result_error
 
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)
 """When a simulated run begins, if its script does not say."""
@@ -112,6 +114,10 @@ class Simulator:
         return life.cancel
 
 
+async def _check_result(schema: JsonObject, result: Json) -> ErrorInfo | None:
+    return result_error(schema, result)
+
+
 class _Life:
     """One run from its start to its end, over as many executions as it settles."""
 
@@ -152,6 +158,7 @@ class _Life:
                 effects=self.world,
                 state=state,
                 fixed_bytes=self._fixed_bytes,
+                check_result=_check_result,
             )
             self.world.run = run
             outcome = await run.run()

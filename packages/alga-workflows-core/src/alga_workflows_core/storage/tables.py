@@ -16,6 +16,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Double,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -275,4 +276,28 @@ workflow_events = Table(
     Index(
         "workflow_events_to_accept", "received_at", "id", postgresql_where=text("state = 'STAGED'")
     ),
+)
+
+workflow_actions = Table(
+    "workflow_actions",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("action_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("short", Boolean, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("timeout", Double, nullable=False),
+    Column("retry", JSON(), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("input_schema", JSON(), nullable=False),
+    Column("output_schema", JSON(), nullable=False),
+    Column("secret_fields", JSON(), nullable=False),
+    Column("contract_hash", Text, nullable=False),
+    Column("served_by", Text, nullable=False),
+    Column("build_id", Text, nullable=False),
+    _timestamp("advertised_at", required=True),
+    _timestamp("seen_at", required=True),
+    Column("served_until", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("tenant", "action_id", "version"),
 )

@@ -1,8 +1,9 @@
 """One transaction of one tenant.
 
 Inside, the connection acts as the role `alga_workflows`, which no row of another tenant is visible
-to, whoever the login is. What has to look across tenants (`Storage.claim_run_starts`,
-`Storage.authenticate`) calls functions of the database that answer ids, leases and roles only.
+to, whoever the login is. What has to look or write across tenants (`Storage.claim_run_starts`,
+`Storage.authenticate`, `Storage.advertise`) calls functions of the database that answer ids,
+leases and roles only.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.errors import ConflictError
-from alga_workflows_core.infra.database import Database, first_line, sqlstate
+from alga_workflows_core.infra.database import Database, first_line, sqlstate, strict_json
+from alga_workflows_core.storage.advertised_actions import AdvertisedActions
 from alga_workflows_core.storage.api_keys import ApiKeys
 from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
@@ -26,6 +28,7 @@ from alga_workflows_core.storage.events import Events
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.steps import Steps
 from alga_workflows_core.storage.waits import Waits
+from alga_workflows_core.types.json import JsonObject
 
 # All three end with the transaction. The search path is written out before the role changes, since
 # "$user" in it means the role.
@@ -34,6 +37,10 @@ _ENTER = text("""
                SELECT quote_ident(s) FROM unnest(current_schemas(false)) s), ', '), true),
            set_config('role', 'alga_workflows', true),
            set_config('alga.tenant', :tenant, true)
+""")
+_ADVERTISE = text("""
+    SELECT alga_advertise_action(
+        :owner, CAST(:contract AS json), :hash, CAST(:former AS text), :identity, :build, :lease)
 """)
 _NO_TENANT = ""
 _ILLEGAL_TRANSITION = "AW001"
@@ -49,6 +56,7 @@ class UnitOfWork:
     runs: Runs
     steps: Steps
     api_keys: ApiKeys
+    advertised: AdvertisedActions
     waits: Waits
     data: Data
     events: Events
@@ -64,6 +72,7 @@ class UnitOfWork:
             api_keys=ApiKeys(connection, tenant),
             waits=Waits(connection, tenant),
             data=Data(connection, tenant),
+            advertised=AdvertisedActions(connection, tenant),
             events=Events(connection, tenant),
         )
 
@@ -75,6 +84,22 @@ class KeyHolder:
     tenant: str
     key_id: UUID
     role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAdvertisement:
+    """A contract to be written. `former`: the hash of the row as it was read, None without one.
+
+    `tenant` is `ALL_TENANTS` where it is for all. `contract` is an `ActionSpec` as JSON.
+    """
+
+    tenant: str
+    contract: JsonObject
+    contract_hash: str
+    former: str | None
+    served_by: str
+    build_id: str
+    lease: timedelta
 
 
 class Storage:
@@ -123,6 +148,26 @@ class Storage:
         async with self.transaction(_NO_TENANT) as connection:
             row = (await connection.execute(statement, {"key_hash": key_hash})).one_or_none()
             return None if row is None else KeyHolder(row.tenant, row.key_id, row.role)
+
+    async def advertise(self, new: NewAdvertisement) -> bool:
+        """Write a contract into the catalogue; False if the row is not as `new.former` says.
+
+        The same contract again moves only who serves it and until when.
+        """
+        async with self.transaction(_NO_TENANT) as connection:
+            written = await connection.scalar(
+                _ADVERTISE,
+                {
+                    "owner": new.tenant,
+                    "contract": strict_json(new.contract),
+                    "hash": new.contract_hash,
+                    "former": new.former,
+                    "identity": new.served_by,
+                    "build": new.build_id,
+                    "lease": new.lease,
+                },
+            )
+            return bool(written)
 
     @asynccontextmanager
     async def transaction(self, tenant: str) -> AsyncGenerator[AsyncConnection]:

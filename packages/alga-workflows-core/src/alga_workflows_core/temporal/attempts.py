@@ -23,7 +23,7 @@ from alga_workflows_core.actions.lanes import Lane, LaneChooser
 from alga_workflows_core.definition.action_spec import ActionKind, PinnedAction
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.interpreter.effects import ActionCall, StepError
-from alga_workflows_core.temporal.names import PERFORM_ACTIVITY, TASK_QUEUE
+from alga_workflows_core.temporal.names import PERFORM_ACTIVITY, TASK_QUEUE, activity_id
 from alga_workflows_core.temporal.outbox import Outbox
 from alga_workflows_core.temporal.pure import PurePerformer
 from alga_workflows_core.temporal.wire import (
@@ -111,6 +111,7 @@ class Performing:
         self._outbox = outbox
         self._lanes = LaneChooser(own_queue=TASK_QUEUE)
         self._moved = moved
+        self._remote = 0
         self._local: set[asyncio.Future[PerformResult]] = set()
 
     def start(self, call: ActionCall) -> TemporalAttempt:
@@ -196,10 +197,13 @@ class Performing:
             self._local.add(local)
             local.add_done_callback(self._local.discard)
             return local
+        self._remote += 1
         return workflow.start_activity(
             PERFORM_ACTIVITY,
             request,
             result_type=PerformResult,
+            # Tells which step waits for the queue; the server tells nothing else of the request.
+            activity_id=activity_id(self._remote, request.step),
             task_queue=pinned.queue,
             start_to_close_timeout=timeout + REMOTE_MARGIN,
             schedule_to_close_timeout=MAX_ELAPSED + timeout,

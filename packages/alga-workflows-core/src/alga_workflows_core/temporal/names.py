@@ -8,6 +8,11 @@ TASK_QUEUE = "workflow-runtime-v2"
 RUN_WORKFLOW = "workflowRuntimeV2RunWorkflow"
 PERFORM_ACTIVITY = "workflowRuntimeV2Perform"
 FLUSH_ACTIVITY = "workflowRuntimeV2Flush"
+CHECK_RESULT_ACTIVITY = "workflowRuntimeV2CheckResult"
+
+# How other services tell which actions they serve.
+ADVERTISE_WORKFLOW = "workflowRuntimeV2Advertise"
+ADVERTISE_ACTIVITY = "workflowRuntimeV2RecordActions"
 
 # What a run is told. The first two end a wait; the third ends a pause, as a RESUME does.
 EVENT_SIGNAL = "workflowRuntimeV2Event"
@@ -21,6 +26,7 @@ SUMMARY_QUERY = "workflowRuntimeV2InterpreterSummary"
 
 # The root of all derived ids: uuid5(NAMESPACE_DNS, "alga-workflows").
 _ROOT = UUID("e50b2aea-ac9a-5fc4-9922-f42b989718a1")
+_LONGEST_STEP = 900
 
 
 def workflow_id(run_id: UUID) -> str:
@@ -45,3 +51,19 @@ def invocation_id(run: UUID, step: str, series: int) -> UUID:
 def wait_id(run: UUID, key: str) -> UUID:
     """The id of the wait that a run knows as `key`."""
     return uuid5(run, f"wait\x1f{key}")
+
+
+def advertise_id(queue: str, content_hash: str) -> str:
+    """The Temporal workflow id of an advertisement: the same for the same content and queue."""
+    return f"workflow-runtime-v2:advertise:{queue}:{content_hash}"
+
+
+def activity_id(number: int, step: str) -> str:
+    """The Temporal activity id of a run's remote action number `number`, made for `step`."""
+    # Temporal takes 1,000 bytes; of a longer path the end tells more.
+    return f"{number}:{step[-_LONGEST_STEP:]}"
+
+
+def step_of_activity(identity: str) -> str:
+    """The step that `activity_id` was given; "" if it made no such id."""
+    return identity.partition(":")[2]

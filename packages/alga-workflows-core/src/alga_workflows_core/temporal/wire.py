@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
 from alga_workflows_core.definition.action_spec import PinnedAction
 from alga_workflows_core.definition.model import Model
@@ -92,6 +92,11 @@ class PerformRequest(Model):
     timeout: float | None = None
     batch: Batch | None = None
 
+    @field_serializer("retry")
+    def _without_nulls(self, retry: RetryPolicy | None) -> JsonObject | None:
+        # A part of a document refuses null for what is absent.
+        return None if retry is None else retry.model_dump(by_alias=True, exclude_none=True)
+
 
 class PerformResult(Model):
     """`flushed` is false when the facts could not be written; the run keeps them then.
@@ -113,6 +118,19 @@ class PerformFailure(Model):
     error: JsonObject
     unknown: bool = False
     flushed: bool = False
+
+
+class CheckRequest(Model):
+    """A result to be held against a definition's `resultSchema`."""
+
+    result_schema: JsonObject
+    result: Json = None
+
+
+class CheckAnswer(Model):
+    """Why the result does not fit, an `ErrorInfo` as JSON; None if it does."""
+
+    error: JsonObject | None = None
 
 
 class OpenedWait(Model):

@@ -13,6 +13,7 @@ from temporalio.client import Client
 from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
 
 from alga_workflows_core.actions.registry import Registry
+from alga_workflows_core.temporal.advertising import AdvertiseWorkflow
 from alga_workflows_core.temporal.names import TASK_QUEUE
 from alga_workflows_core.temporal.pure import Externals, ExternalsInterceptor
 from alga_workflows_core.temporal.workflow import RunWorkflow
@@ -39,6 +40,26 @@ class WorkerOptions:
     sticky_timeout: timedelta = STICKY_TIMEOUT
 
 
+def build_action_worker(
+    client: Client,
+    *,
+    queue: str,
+    activities: Sequence[Callable[..., Awaitable[Any]]],
+    build_id: str,
+    graceful_shutdown: timedelta,
+) -> Worker:
+    """A worker that performs actions from another queue and walks no runs; not running yet."""
+    return Worker(
+        client,
+        task_queue=queue,
+        activities=list(activities),
+        build_id=build_id,
+        max_concurrent_activities=ACTIVITY_SLOTS,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=graceful_shutdown,
+    )
+
+
 def build_worker(
     client: Client,
     *,
@@ -54,7 +75,7 @@ def build_worker(
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[options.workflow],
+        workflows=[options.workflow, AdvertiseWorkflow],
         activities=list(activities),
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_task_executor=ThreadPoolExecutor(

@@ -12,8 +12,9 @@ from temporalio.exceptions import ApplicationError
 from alga_workflows_core.definition.document import ENGINE, Definition
 from alga_workflows_core.definition.identity import document_text
 from alga_workflows_core.errors import ErrorInfo
+from alga_workflows_core.interpreter.finishing import Finished
 from alga_workflows_core.interpreter.outcome import Settled
-from alga_workflows_core.interpreter.run import Finished, Run
+from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.interpreter.system import System
 from alga_workflows_core.temporal.clock import RunClock, WorkflowClock
 from alga_workflows_core.temporal.effects import TemporalEffects
@@ -28,6 +29,7 @@ from alga_workflows_core.temporal.names import (
     SUMMARY_QUERY,
 )
 from alga_workflows_core.temporal.pure import externals
+from alga_workflows_core.temporal.results import check_result
 from alga_workflows_core.temporal.told import Told
 from alga_workflows_core.temporal.wire import ControlSignal, RunInput, fixed_bytes
 from alga_workflows_core.types.json import Json, JsonObject
@@ -58,6 +60,7 @@ class RunWorkflow:
             effects=self._effects,
             state=start.state,
             fixed_bytes=fixed_bytes(start),
+            check_result=check_result,
         )
         self._effects.attach(self._run)
         self._told = Told(start, self._run)

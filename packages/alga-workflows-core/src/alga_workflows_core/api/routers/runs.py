@@ -25,6 +25,7 @@ from alga_workflows_core.api.keyset import (
 from alga_workflows_core.api.routers.definitions import DefinitionId
 from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.model import Model
+from alga_workflows_core.runs.blocked import Blocked, BlockedOnQueue
 from alga_workflows_core.runs.launch import LaunchRequest
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.storage.runs import RunRow
@@ -82,9 +83,10 @@ class RunView(Model):
 
 
 class RunDetailView(RunView):
-    """A run with the payload that it was started with."""
+    """A run with the payload that it was started with, and what holds it up."""
 
     payload: Json
+    blocked_on: list[BlockedOnQueue]
 
 
 class StepView(Model):
@@ -101,11 +103,11 @@ class StepView(Model):
     finished_at: datetime | None
 
 
-def router(service: RunService) -> APIRouter:
-    """Endpoints over `service`."""
+def router(service: RunService, blocked: Blocked) -> APIRouter:
+    """Endpoints over `service`; `blocked` tells what holds up a run that is looked at."""
     routes = APIRouter(tags=["runs"])
     _add_starting(routes, service)
-    _add_reading(routes, service)
+    _add_reading(routes, service, blocked)
     return routes
 
 
@@ -144,7 +146,7 @@ def _add_starting(routes: APIRouter, service: RunService) -> None:
         return StartedView(run_id=run.id, status=run.status, result=run.result, error=run.error)
 
 
-def _add_reading(routes: APIRouter, service: RunService) -> None:
+def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> None:
     @routes.get("/runs")
     async def list_runs(
         caller: Reader,
@@ -169,9 +171,13 @@ def _add_reading(routes: APIRouter, service: RunService) -> None:
 
     @routes.get("/runs/{run_id}")
     async def get_run(run_id: UUID, caller: Reader) -> RunDetailView:
-        """One run with its payload."""
+        """One run with its payload, and what holds it up."""
         row = await service.get(caller.tenant, run_id)
-        return RunDetailView(**_run(row).model_dump(), payload=row.payload)
+        return RunDetailView(
+            **_run(row).model_dump(),
+            payload=row.payload,
+            blocked_on=await blocked.on_queues(row),
+        )
 
     @routes.get("/runs/{run_id}/steps")
     async def list_steps(

@@ -7,7 +7,12 @@ from fastapi import APIRouter, Request
 from alga_workflows_core.api import openapi
 from alga_workflows_core.api.access import Reader
 from alga_workflows_core.api.body import read_json
-from alga_workflows_core.catalogue.simulations import SimulationRequest, simulate_offline
+from alga_workflows_core.catalogue.actions import ActionCatalogue
+from alga_workflows_core.catalogue.simulations import (
+    SimulationRequest,
+    documents_of,
+    simulate_offline,
+)
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.types.json import Json, JsonObject
@@ -30,14 +35,16 @@ class SimulationView(Model):
     unscripted: list[str]
 
 
-def router(processes: BoundedProcesses) -> APIRouter:
+def router(processes: BoundedProcesses, actions: ActionCatalogue) -> APIRouter:
     """The endpoint; simulations run in `processes`."""
     routes = APIRouter(tags=["definitions"])
 
     @routes.post("/simulate", openapi_extra=openapi.body(SimulationRequest))
-    async def simulate(request: Request, _caller: Reader) -> SimulationView:
+    async def simulate(request: Request, caller: Reader) -> SimulationView:
         """Run a definition in virtual time against a script of the world; nothing is stored."""
-        report = await processes.run(simulate_offline, await read_json(request))
+        asked = await read_json(request)
+        advertised = await actions.advertised_for(caller.tenant, documents_of(asked))
+        report = await processes.run(simulate_offline, asked, advertised)
         return SimulationView.model_validate(report)
 
     return routes
