@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from alga_workflows_core.actions.builtin.catalogue import builtin_actions
+from alga_workflows_core.actions.calling import call_handler
+from alga_workflows_core.actions.contract import Action, Invocation
 from alga_workflows_core.actions.errors import ActionError
-from alga_workflows_core.actions.perform import Performer
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.definition.action_spec import ActionKind
 from alga_workflows_core.storage.unit_of_work import Storage
@@ -31,28 +32,31 @@ class Kept:
         self._tenant = tenant
         unconnected = httpx.AsyncClient(transport=httpx.AsyncBaseTransport(), trust_env=False)
         self._registry = Registry(builtin_actions(unconnected, storage))
-        self._performer = Performer(self._registry)
 
     async def answer(self, action_id: str, *, call: UUID | None = None, **request: Any) -> Any:
         """The output of one call; `call` is its id."""
-        action = self._registry.find(action_id, 1)
-        assert action is not None
-        invocation = replace(INVOCATION, id=call or uuid4(), tenant=self._tenant)
+        action, invocation = self._call(action_id, call)
         if action.spec.kind is not ActionKind.TRANSACTIONAL:
-            return await self._performer.perform(action_id, 1, request, invocation)
+            return await call_handler(action, request, invocation)
         async with self.storage.transaction(self._tenant) as connection:
             within = replace(invocation, transaction_or_none=connection)
-            return await self._performer.perform(action_id, 1, request, within)
+            return await call_handler(action, request, within)
 
     async def abandoned(self, action_id: str, **request: Any) -> Any:
         """The output of a call whose worker is gone before the transaction commits."""
+        action, invocation = self._call(action_id, None)
         output: Any = None
         with contextlib.suppress(_GoneError):
             async with self.storage.transaction(self._tenant) as connection:
-                within = replace(INVOCATION, id=uuid4(), transaction_or_none=connection)
-                output = await self._performer.perform(action_id, 1, request, within)
+                within = replace(invocation, transaction_or_none=connection)
+                output = await call_handler(action, request, within)
                 raise _GoneError
         return output
+
+    def _call(self, action_id: str, call: UUID | None) -> tuple[Action, Invocation]:
+        action = self._registry.find(action_id, 1)
+        assert action is not None
+        return action, replace(INVOCATION, id=call or uuid4(), tenant=self._tenant)
 
     async def refusal(self, action_id: str, **request: Any) -> ActionError:
         """Why the call failed."""

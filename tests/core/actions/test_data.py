@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,15 +14,12 @@ from alga_workflows_core.actions.builtin.data import MAX_VALUE_BYTES
 from alga_workflows_core.actions.builtin.data import actions as data_actions
 from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.actions.lanes import MAX_LOCAL_BYTES
-from alga_workflows_core.actions.perform import Performer
-from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.definition.action_spec import ActionKind
 from alga_workflows_core.errors import Category
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.settings import DatabaseSettings, load
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.storage.unit_of_work import Storage
-from tests.core.actions.invocations import INVOCATION
 from tests.core.actions.kept import Kept
 
 HERE: dict[str, Any] = {"namespace": "counters", "key": "orders"}
@@ -307,11 +303,8 @@ async def test_the_largest_value_can_be_written_read_and_listed(kept: Kept) -> N
 async def test_a_page_of_long_keys_fits_its_limit(kept: Kept) -> None:
     """The longest keys with the most bytes still make a page that a short action may answer."""
     keys = [f"{number:03}{'😀' * 509}" for number in range(200)]
-    async with kept.storage.transaction(INVOCATION.tenant) as connection:
-        performer = Performer(Registry(data_actions(kept.storage)))
-        within = replace(INVOCATION, transaction_or_none=connection)
-        for key in keys:
-            await performer.perform("data.set", 1, {**HERE, "key": key, "value": 1}, within)
+    for key in keys:
+        await kept.answer("data.set", namespace="counters", key=key, value=1)
     listed: list[str] = []
     after: str | None = ""
     while after is not None:

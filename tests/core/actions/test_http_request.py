@@ -8,9 +8,7 @@ import gzip
 import json
 import logging
 import tracemalloc
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from ipaddress import ip_network
@@ -20,96 +18,16 @@ import pytest
 from pydantic import ValidationError
 
 from alga_workflows_core.actions.builtin.http_messages import HttpRequestInput, HttpRequestOutput
-from alga_workflows_core.actions.builtin.http_request import MAX_BODY_BYTES, HttpRequester
-from alga_workflows_core.actions.errors import ActionError
+from alga_workflows_core.actions.builtin.http_request import MAX_BODY_BYTES
 from alga_workflows_core.errors import Category
 from alga_workflows_core.infra.egress.addresses import AddressPolicy, IPAddress
-from alga_workflows_core.infra.egress.backend import Resolve, system_resolve
-from alga_workflows_core.infra.egress.client import create_client
-
-LOOPBACK = AddressPolicy(allow=(ip_network("127.0.0.0/8"),))
-
-Answer = bytes | Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """A request as it arrived; header names in lower case."""
-
-    line: str
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass(slots=True)
-class Server:
-    """A server on loopback and what it has been asked."""
-
-    url: str
-    received: list[Received] = field(default_factory=list[Received])
-    given_up: asyncio.Event = field(default_factory=asyncio.Event)
-
-
-@asynccontextmanager
-async def serving(*answers: Answer, host: str = "127.0.0.1") -> AsyncGenerator[Server]:
-    """A server that gives `answers` in turn, the last one for ever; one request per connection.
-
-    `given_up` is set once a client has gone while its answer was still being written.
-    """
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("ascii").split("\r\n")
-        pairs = (line.split(": ", 1) for line in head[1:] if line)
-        headers = {name.lower(): value for name, value in pairs}
-        body = await reader.readexactly(int(headers.get("content-length", "0")))
-        given = answers[min(len(server.received), len(answers) - 1)]
-        server.received.append(Received(line=head[0], headers=headers, body=body))
-        try:
-            if isinstance(given, bytes):
-                writer.write(given)
-            else:
-                await given(reader, writer)
-            await writer.drain()
-        except ConnectionError:
-            server.given_up.set()
-        finally:
-            writer.close()
-
-    listener = await asyncio.start_server(serve, host, 0)
-    server = Server(url=f"http://{host}:{listener.sockets[0].getsockname()[1]}")
-    async with listener:
-        yield server
-
-
-def http(
-    status: str = "200 OK", *headers: str, body: bytes | str = b"", length: bool = True
-) -> bytes:
-    content = body.encode() if isinstance(body, str) else body
-    lines = [f"HTTP/1.1 {status}", "Connection: close", *headers]
-    if length:
-        lines.append(f"Content-Length: {len(content)}")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode() + content
-
-
-def json_answer(body: bytes | str) -> bytes:
-    return http("200 OK", "Content-Type: application/json", body=body)
-
-
-async def request(
-    url: str,
-    *,
-    policy: AddressPolicy = LOOPBACK,
-    resolve: Resolve = system_resolve,
-    **fields: Any,
-) -> HttpRequestOutput:
-    async with create_client(policy, resolve=resolve) as client:
-        return await HttpRequester(client)(HttpRequestInput.model_validate({"url": url, **fields}))
-
-
-async def failure(url: str, **fields: Any) -> ActionError:
-    with pytest.raises(ActionError) as caught:
-        await request(url, **fields)
-    return caught.value
+from tests.core.actions.http_servers import (
+    failure,
+    http,
+    json_answer,
+    request,
+    serving,
+)
 
 
 async def test_a_get_sends_query_and_headers_and_hands_back_the_json() -> None:
@@ -616,9 +534,8 @@ async def test_secrets_of_a_request_are_in_no_message_and_no_log(
 @pytest.mark.parametrize(
     "fields",
     [
-        {"method": "POST"},
-        {"method": "PATCH"},
         {"method": "CONNECT"},
+        {"method": "post"},
         {"url": "ftp://a.example/s3cret"},
         {"url": "//a.example/s3cret"},
         {"url": "http:///s3cret"},
@@ -630,6 +547,7 @@ async def test_secrets_of_a_request_are_in_no_message_and_no_log(
         {"url": "http://a.example/\ud800s3cret"},
         {"headers": {"Host": "s3cret"}},
         {"headers": {"content-length": "3"}},
+        {"headers": {"Idempotency-Key": "s3cret"}},
         {"headers": {"Transfer-Encoding": "chunked"}},
         {"headers": {"Connection": "close"}},
         {"headers": {"Proxy-Authorization": "s3cret"}},
@@ -642,6 +560,22 @@ async def test_secrets_of_a_request_are_in_no_message_and_no_log(
         {"headers": {"": "s3cret"}},
         {"headers": {"X-A": "1", "x-a": "2"}},
         {"method": "PUT", "json": {}, "text": ""},
+        {"method": "POST", "form": {}, "base64": ""},
+        {"method": "POST", "form": {"a": {"b": "s3cret"}}},
+        {"method": "POST", "base64": "s3cret!"},
+        {"method": "POST", "base64": "c3"},
+        {"method": "GET", "form": {}},
+        {"method": "HEAD", "base64": ""},
+        {"method": "POST", "json": {}, "headers": {"Content-Type": "text/s3cret"}},
+        {"method": "POST", "form": {}, "headers": {"Content-Type": "multipart/form-data"}},
+        {"method": "POST", "text": "", "headers": {"Content-Type": "text/xml; charset=latin1"}},
+        {"auth": {"type": "bearer", "token": "s3cret s3cret"}},
+        {"auth": {"type": "bearer", "token": ""}},
+        {"auth": {"type": "bearer", "token": "s3cret", "password": "s3cret"}},
+        {"auth": {"type": "basic", "username": "a:b", "password": "s3cret"}},
+        {"auth": {"type": "basic", "username": "a", "password": "s3cret\n"}},
+        {"auth": {"type": "digest", "username": "a", "password": "s3cret"}},
+        {"auth": {"type": "bearer", "token": "s3cret"}, "headers": {"authorization": "s3cret"}},
         {"method": "GET", "json": {}},
         {"method": "HEAD", "text": "s3cret"},
         {"method": "PUT", "text": "s3cret\ud800"},
@@ -665,10 +599,11 @@ def test_input_that_must_not_be_sent_is_refused(fields: dict[str, Any]) -> None:
 
 
 def test_the_schemas_offer_what_is_accepted() -> None:
-    """Editors see camelCase names, the four methods and no other field."""
+    """Editors see camelCase names, the six methods and no other field; credentials are secret."""
     schema = HttpRequestInput.model_json_schema(by_alias=True)
 
-    assert schema["properties"]["method"]["enum"] == ["GET", "HEAD", "PUT", "DELETE"]
+    methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+    assert schema["properties"]["method"]["enum"] == methods
     assert schema["required"] == ["url"]
     assert schema["additionalProperties"] is False
     assert set(schema["properties"]) == {
@@ -676,11 +611,16 @@ def test_the_schemas_offer_what_is_accepted() -> None:
         "url",
         "headers",
         "query",
+        "auth",
         "json",
         "text",
+        "form",
+        "base64",
         "timeout",
         "maxRedirects",
         "expectStatus",
     }
+    assert schema["$defs"]["BearerAuth"]["properties"]["token"]["format"] == "password"
+    assert schema["$defs"]["BasicAuth"]["properties"]["password"]["format"] == "password"
     output = HttpRequestOutput.model_json_schema(by_alias=True, mode="serialization")
     assert set(output["properties"]) == {"status", "headers", "body", "contentType", "url"}

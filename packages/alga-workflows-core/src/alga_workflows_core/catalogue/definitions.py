@@ -27,6 +27,7 @@ from alga_workflows_core.errors import (
     NotFoundError,
     TooLargeError,
 )
+from alga_workflows_core.interpreter.features import NOT_RUN
 from alga_workflows_core.storage.definitions import (
     DefinitionRow,
     NewVersion,

@@ -52,7 +52,8 @@ class Events:
                 data=data,
                 published_by_run=published_by_run,
             )
-            .on_conflict_do_nothing(index_elements=["tenant", "source", "event_id"])
+            # No index is named: of two at once, one may meet the other in the primary key first.
+            .on_conflict_do_nothing()
             .returning(events.c.id)
         )
         return result.one_or_none() is not None

@@ -38,6 +38,7 @@ MAX_RETRY_AFTER = 3600.0
 """Seconds; a server that asks for more is tried again after this long."""
 
 _EXCERPT_BYTES = 2048
+# Nothing was done: the request came too slowly, too early or too often.
 _RETRYABLE_STATUS = frozenset({408, 425, 429})
 
 
@@ -81,6 +82,19 @@ def timed_out(request: str) -> ActionError:
     )
 
 
+def uncertain(error: ActionError) -> ActionError:
+    """`error` of a request that may have taken effect, and must not be sent again blindly."""
+    return ActionError(
+        error.error_code,
+        f"{error.message} The request may have taken effect.",
+        category=error.category,
+        details=error.details,
+        remedy="Look at the service before it is sent again. If the service honours the header"
+        " Idempotency-Key, give the step an `idempotencyKey`: then it is sent again by itself.",
+        unknown=True,
+    )
+
+
 def too_large(request: str, limit: int) -> ActionError:
     """The body of the answer has more than `limit` bytes."""
     return ActionError(
@@ -102,10 +116,13 @@ def bad_redirect(request: str, status: int, reason: str, remedy: str) -> ActionE
     )
 
 
-async def bad_status(request: str, response: httpx.Response) -> ActionError:
-    """The answer does not count as success; reads up to 2 KiB of its body for the details."""
+async def bad_status(request: str, response: httpx.Response, *, repeatable: bool) -> ActionError:
+    """The answer does not count as success; reads up to 2 KiB of its body for the details.
+
+    A server that fails (5xx) is asked again only if the request is `repeatable`.
+    """
     status = response.status_code
-    retryable = status >= 500 or status in _RETRYABLE_STATUS
+    retryable = status in _RETRYABLE_STATUS or (status >= 500 and repeatable)
     try:
         excerpt = (await read_body(response, limit=_EXCERPT_BYTES)).content
     except (UnreadableBodyError, httpx.HTTPError):
@@ -138,6 +155,8 @@ def retry_after(value: str | None) -> float | None:
 def _network_failure(request: str, error: httpx.NetworkError) -> ActionError:
     causes = tuple(_causes(error))
     tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
+    if isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return _transient("HTTP_CONNECT", request, "the connection broke.")
     if tls is not None and isinstance(error, httpx.ConnectError):
         return ActionError("HTTP_TLS", f"{request}: TLS failed, {_tls_reason(tls)}.")
     what = "no connection" if isinstance(error, httpx.ConnectError) else "the connection broke"

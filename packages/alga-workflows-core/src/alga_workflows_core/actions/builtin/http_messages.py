@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Annotated, Literal, Self, TypeAlias
 from urllib.parse import quote, urlencode
@@ -10,10 +9,20 @@ from urllib.parse import quote, urlencode
 import httpx
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from alga_workflows_core.actions.builtin.http_auth import Auth
+from alga_workflows_core.actions.builtin.http_bodies import (
+    RequestBody,
+    Scalar,
+    bytes_body,
+    form_body,
+    json_body,
+    pairs,
+    text_body,
+)
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.types.json import Json
 
-Scalar: TypeAlias = str | int | float | bool
+Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Status: TypeAlias = Annotated[int, Field(ge=200, le=599)]
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")
@@ -55,13 +64,26 @@ def parse_url(url: str | httpx.URL) -> httpx.URL:
 
 
 class HttpRequestInput(Model):
-    """What to send. At most one of `json` and `text` is the body, of a PUT or DELETE only."""
+    """What to send. At most one of `json`, `text`, `form` and `base64` is the body."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    method: Literal["GET", "HEAD", "PUT", "DELETE"] = "GET"
+    method: Annotated[
+        Method,
+        Field(
+            description="GET and HEAD change nothing, PUT and DELETE may be repeated. POST and"
+            " PATCH may be if the step has an `idempotencyKey` that the service honours.",
+        ),
+    ] = "GET"
     url: Annotated[str, Field(max_length=8192, description="http or https, no user name.")]
-    headers: Annotated[dict[str, str], Field(default_factory=dict, max_length=64)]
+    headers: Annotated[
+        dict[str, str],
+        Field(
+            default_factory=dict,
+            max_length=64,
+            description="Printable ASCII; those that frame the message are the client's.",
+        ),
+    ]
     query: Annotated[
         dict[str, Scalar | list[Scalar] | None],
         Field(
@@ -70,14 +92,24 @@ class HttpRequestInput(Model):
             " out.",
         ),
     ]
+    auth: Annotated[Auth | None, Field(description="Sent as the header Authorization.")] = None
     json_body: Annotated[
         Json, Field(alias="json", description="Sent as application/json; null sends no body.")
     ] = None
     text: Annotated[str | None, Field(description="Sent as text/plain, in UTF-8.")] = None
+    form: Annotated[
+        dict[str, Scalar | list[Scalar] | None] | None,
+        Field(description="Sent as a browser sends a form; lists and null as in `query`."),
+    ] = None
+    base64: Annotated[
+        str | None, Field(description="Bytes in Base64, sent as application/octet-stream.")
+    ] = None
     timeout: Annotated[
         float, Field(ge=0.1, le=60, description="Seconds for all, redirects included.")
     ] = 10.0
-    max_redirects: Annotated[int, Field(ge=0, le=5)] = 0
+    max_redirects: Annotated[
+        int, Field(ge=0, le=5, description="How many redirects are followed.")
+    ] = 0
     expect_status: Annotated[
         list[Status] | None,
         Field(min_length=1, description="What counts as success; by default every 2xx."),
@@ -97,6 +129,8 @@ class HttpRequestInput(Model):
             if not _HEADER_NAME.fullmatch(name):
                 raise ValueError("a header name may hold only letters, digits and !#$%&'*+-.^_`|~")
             lower = name.lower()
+            if lower == "idempotency-key":
+                raise ValueError("the header Idempotency-Key is the step's `idempotencyKey`")
             if lower in _FORBIDDEN_HEADERS or lower.startswith("proxy-"):
                 raise ValueError(f"the header {name} is set by the client and may not be given")
             if lower in seen:
@@ -110,62 +144,62 @@ class HttpRequestInput(Model):
         return value
 
     @model_validator(mode="after")
-    def _can_be_encoded(self) -> Self:
-        if self.json_body is not None and self.text is not None:
-            raise ValueError("give `json` or `text`, not both")
+    def _can_be_sent(self) -> Self:
+        bodies = (self.json_body, self.text, self.form, self.base64)
+        if sum(body is not None for body in bodies) > 1:
+            raise ValueError("give one of `json`, `text`, `form` and `base64`, not several")
         try:
             self.target()
-            content = self.content()
+            body = self.body()
         except (UnicodeError, RecursionError, httpx.InvalidURL):
             raise ValueError(
                 "cannot be sent: a URL that is too long, a body that is nested too deeply, or text"
                 " with half a surrogate pair"
             ) from None
-        if content is not None and self.method in {"GET", "HEAD"}:
-            raise ValueError(f"a {self.method} has no body; leave out `json` and `text`")
+        if body is not None and self.method in {"GET", "HEAD"}:
+            raise ValueError(f"a {self.method} has no body; leave it out")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        if body is not None and "content-type" in headers:
+            body.check(headers["content-type"])
+        if self.auth is not None and "authorization" in headers:
+            raise ValueError("give `auth` or the header Authorization, not both")
         return self
 
     def target(self) -> httpx.URL:
         """The URL with `query` appended to it."""
         url = parse_url(self.url)
-        named = {name: value for name, value in self.query.items() if value is not None}
-        pairs = [
-            (name, _as_text(value))
-            for name, values in named.items()
-            for value in (values if isinstance(values, list) else [values])
-        ]
-        appended = urlencode(pairs, quote_via=quote).encode("ascii")
+        appended = urlencode(pairs(self.query), quote_via=quote).encode("ascii")
         query = b"&".join(part for part in (url.query, appended) if part)
         return url.copy_with(query=query) if query else url
 
-    def content(self) -> bytes | None:
-        """The body's bytes, or None for no body."""
+    def body(self) -> RequestBody | None:
+        """The body, or None for none."""
         if self.text is not None:
-            return self.text.encode()
-        if self.json_body is None:
-            return None
-        return json.dumps(
-            self.json_body, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        ).encode()
+            return text_body(self.text)
+        if self.form is not None:
+            return form_body(self.form)
+        if self.base64 is not None:
+            return bytes_body(self.base64)
+        return None if self.json_body is None else json_body(self.json_body)
 
 
 class HttpRequestOutput(Model):
-    """The answer. `headers` have lower-case names and no Set-Cookie; repeated ones are joined.
+    """The answer."""
 
-    `body` is the JSON value where the media type says JSON and it parses, else text; null for no
-    content. `contentType` is the media type without parameters. `url` is the one that answered,
-    without its query, which may hold secrets.
-    """
-
-    status: int
-    headers: dict[str, str]
-    body: Json
-    content_type: str | None
-    url: str
-
-
-def _as_text(value: Scalar) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    # In JSON 2 and 2.0 are one number, and services expect `page=2`.
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    status: Annotated[int, Field(description="The status, as in 200.")]
+    headers: Annotated[
+        dict[str, str],
+        Field(description="With lower-case names, repeated ones joined, without Set-Cookie."),
+    ]
+    body: Annotated[
+        Json,
+        Field(
+            description="The JSON value where the media type says JSON and it parses, else text;"
+            " null for no content."
+        ),
+    ]
+    content_type: Annotated[str | None, Field(description="The media type without parameters.")]
+    url: Annotated[
+        str,
+        Field(description="What answered, without its query, which may hold secrets."),
+    ]

@@ -1,14 +1,11 @@
-"""`http.request`: one HTTP request to a service outside, within bounds of time and size.
-
-GET and HEAD read; PUT and DELETE may be repeated. POST and PATCH are not offered: repeating them
-safely needs a record of what has been sent.
-"""
+"""`http.request`: one HTTP request to a service outside, within bounds of time and size."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
-from http import HTTPStatus
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -25,76 +22,66 @@ from alga_workflows_core.actions.builtin.http_failures import (
     failures_of,
     timed_out,
     too_large,
+    uncertain,
 )
+from alga_workflows_core.actions.builtin.http_hops import REDIRECTS, SAFE_METHODS, Effect, Hop
 from alga_workflows_core.actions.builtin.http_messages import (
     HttpRequestInput,
     HttpRequestOutput,
     parse_url,
 )
-from alga_workflows_core.actions.contract import Action, action
+from alga_workflows_core.actions.contract import Action, Invocation, action
+from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.definition.action_spec import ActionKind
 
 MAX_BODY_BYTES = 1024 * 1024
 
 _CONNECT_SECONDS = 5.0
-# Any other header may be a credential (`X-Api-Key`), so it stays with the origin it was meant for.
-_HEADERS_FOR_ANY_ORIGIN = frozenset({"accept", "accept-language", "content-type", "user-agent"})
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SENDING = "http11.send_request_headers.started"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Hop:
-    """One request of a chain of redirects."""
-
-    method: str
-    url: httpx.URL
-    headers: dict[str, str]
-    content: bytes | None
-
-    @property
-    def name(self) -> str:
-        return f"{self.method} {self.url.scheme}://{self.url.netloc.decode('ascii')}"
-
-    @classmethod
-    def first(cls, request: HttpRequestInput) -> _Hop:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        content = request.content()
-        if content is not None:
-            default = (
-                "text/plain; charset=utf-8" if request.text is not None else "application/json"
-            )
-            headers.setdefault("content-type", default)
-        return cls(method=request.method, url=request.target(), headers=headers, content=content)
-
-    def toward(self, url: httpx.URL, status: int) -> _Hop:
-        hop = replace(self, url=url)
-        if _origin(url) != _origin(self.url):
-            allowed = _HEADERS_FOR_ANY_ORIGIN
-            kept = {name: value for name, value in self.headers.items() if name in allowed}
-            hop = replace(hop, headers=kept)
-        if status == HTTPStatus.SEE_OTHER and self.method not in {"GET", "HEAD"}:
-            kept = {name: value for name, value in hop.headers.items() if name != "content-type"}
-            hop = replace(hop, method="GET", headers=kept, content=None)
-        return hop
+def kind_of(request: HttpRequestInput, invocation: Invocation) -> ActionKind:
+    """What may happen when this request is sent again."""
+    if request.method in SAFE_METHODS:
+        return ActionKind.READ
+    if request.method in {"PUT", "DELETE"} or invocation.authored_key is not None:
+        return ActionKind.IDEMPOTENT
+    return ActionKind.UNSAFE
 
 
 class HttpRequester:
     """Sends an HTTP request to a service outside and answers with status, headers and body.
 
-    Redirects are followed here, one by one, so that each target is judged; headers other than
-    Accept, Accept-Language, Content-Type and User-Agent do not follow to another origin. Raises
-    ActionError with the codes of `http_failures`. `client` has to guard the addresses.
+    Redirects are followed here, one by one, so that each target is judged; headers that may be
+    credentials do not follow to another origin. Raises ActionError with the codes of
+    `http_failures`; where an unsafe request may have taken effect, the error is `unknown`.
+    `client` has to guard the addresses.
     """
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def __call__(self, request: HttpRequestInput) -> HttpRequestOutput:
-        hop = _Hop.first(request)
+    async def __call__(
+        self, request: HttpRequestInput, invocation: Invocation
+    ) -> HttpRequestOutput:
+        repeatable = kind_of(request, invocation) is not ActionKind.UNSAFE
+        effect = Effect()
+        try:
+            return await self._follow(request, invocation.authored_key, effect, repeatable)
+        except ActionError as error:
+            if repeatable or not effect.possible:
+                raise
+            raise uncertain(error) from error.__cause__
+
+    async def _follow(
+        self, request: HttpRequestInput, key: str | None, effect: Effect, repeatable: bool
+    ) -> HttpRequestOutput:
+        hop = Hop.first(request, key)
         try:
             async with asyncio.timeout(request.timeout):
                 for left in range(request.max_redirects, -1, -1):
-                    answer = await self._exchange(hop, request, redirects_left=left)
+                    exchange = _Exchange(hop, request, effect, left, repeatable)
+                    answer = await self._exchange(exchange)
                     if isinstance(answer, HttpRequestOutput):
                         return answer
                     hop = answer
@@ -102,25 +89,30 @@ class HttpRequester:
             raise timed_out(hop.name) from error
         raise AssertionError("the last exchange answers or raises")
 
-    async def _exchange(
-        self, hop: _Hop, request: HttpRequestInput, *, redirects_left: int
-    ) -> HttpRequestOutput | _Hop:
+    async def _exchange(self, exchange: _Exchange) -> HttpRequestOutput | Hop:
+        hop, request = exchange.hop, exchange.request
         with failures_of(hop.name):
-            response = await self._send(hop, request.timeout)
+            response = await self._send(hop, request.timeout, exchange.effect)
             try:
                 status = response.status_code
                 if status in (request.expect_status or ()):
                     return await _output(hop, response)
                 location = response.headers.get("location")
-                if status in _REDIRECTS and location is not None:
-                    return _redirect(hop, status, location, redirects_left)
+                if status in REDIRECTS and location is not None:
+                    exchange.effect.redirected(status)
+                    return _redirect(hop, status, location, exchange.redirects_left)
                 if request.expect_status is not None or not response.is_success:
-                    raise await bad_status(hop.name, response)
+                    exchange.effect.refused(hop, status)
+                    raise await bad_status(hop.name, response, repeatable=exchange.repeatable)
                 return await _output(hop, response)
             finally:
                 await response.aclose()
 
-    async def _send(self, hop: _Hop, seconds: float) -> httpx.Response:
+    async def _send(self, hop: Hop, seconds: float, effect: Effect) -> httpx.Response:
+        async def trace(event: str, _info: Mapping[str, Any]) -> None:
+            if event == _SENDING:
+                effect.sending(hop)
+
         # httpx logs the URL of every request. Path and query travel as the `target` extension,
         # which is not logged: they may hold secrets.
         outgoing = self._client.build_request(
@@ -129,12 +121,23 @@ class HttpRequester:
             headers=hop.headers | {"accept-encoding": ACCEPT_ENCODING},
             content=hop.content,
             timeout=httpx.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
-            extensions={"target": hop.url.raw_path},
+            extensions={"target": hop.url.raw_path, "trace": trace},
         )
         return await self._client.send(outgoing, stream=True, follow_redirects=False)
 
 
-async def _output(hop: _Hop, response: httpx.Response) -> HttpRequestOutput:
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """One request and what is to be made of its answer."""
+
+    hop: Hop
+    request: HttpRequestInput
+    effect: Effect
+    redirects_left: int
+    repeatable: bool
+
+
+async def _output(hop: Hop, response: httpx.Response) -> HttpRequestOutput:
     body = await read_body(response, limit=MAX_BODY_BYTES)
     if not body.complete:
         raise too_large(hop.name, MAX_BODY_BYTES)
@@ -152,7 +155,7 @@ async def _output(hop: _Hop, response: httpx.Response) -> HttpRequestOutput:
     )
 
 
-def _redirect(hop: _Hop, status: int, location: str, redirects_left: int) -> _Hop:
+def _redirect(hop: Hop, status: int, location: str, redirects_left: int) -> Hop:
     if not redirects_left:
         raise bad_redirect(
             hop.name,
@@ -171,17 +174,13 @@ def _redirect(hop: _Hop, status: int, location: str, redirects_left: int) -> _Ho
         ) from None
 
 
-def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:
-    return url.scheme, url.raw_host, url.port
-
-
 def actions(client: httpx.AsyncClient) -> list[Action]:
     """`http.request` over `client`, which has to guard the addresses."""
     requester = HttpRequester(client)
 
-    @action("http.request", version=1, kind=ActionKind.IDEMPOTENT, timeout=61.0)
-    async def request(request: HttpRequestInput) -> HttpRequestOutput:
-        """Send an HTTP request that may be repeated (GET, HEAD, PUT, DELETE)."""
-        return await requester(request)
+    @action("http.request", version=1, kind=ActionKind.UNSAFE, timeout=61.0, kind_of=kind_of)
+    async def request(request: HttpRequestInput, invocation: Invocation) -> HttpRequestOutput:
+        """Send an HTTP request and answer with status, headers and body."""
+        return await requester(request, invocation)
 
     return [request]
