@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import httpx
+from sqlalchemy import text
+
 from alga_workflows_core.actions.contract import Action, Invocation, action
 from alga_workflows_core.definition.action_spec import ActionKind
 from alga_workflows_core.definition.model import Model
@@ -77,6 +80,49 @@ async def late(_request: Nothing) -> Nothing:
     return Nothing()
 
 
+class Posted(Model):
+    """Where to."""
+
+    url: str
+
+
+@action("tests.post", version=1, kind=ActionKind.IDEMPOTENT, timeout=30.0)
+async def post(request: Posted, invocation: Invocation) -> Nothing:
+    """Tells a service that knows calls by their keys."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        headers = {"idempotency-key": invocation.idempotency_key, "x-step": invocation.step}
+        answer = await client.post(request.url, headers=headers)
+        answer.raise_for_status()
+    return Nothing()
+
+
+COUNTER = """
+    CREATE TABLE chaos_counts (invocation text NOT NULL, step text NOT NULL);
+    GRANT SELECT, INSERT ON chaos_counts TO alga_workflows;
+"""
+"""Without a unique key: whoever counts twice is seen."""
+
+
+@action("tests.count", version=1, kind=ActionKind.TRANSACTIONAL, short=True, timeout=2.0)
+async def count(_request: Nothing, invocation: Invocation) -> Nothing:
+    """Adds a row to the counter."""
+    await invocation.transaction.execute(
+        text("INSERT INTO chaos_counts VALUES (:invocation, :step)"),
+        {"invocation": str(invocation.id), "step": invocation.step},
+    )
+    return Nothing()
+
+
+@action("tests.countFar", version=1, kind=ActionKind.TRANSACTIONAL, timeout=30.0)
+async def count_far(_request: Nothing, invocation: Invocation) -> Nothing:
+    """The same through the task queue."""
+    await invocation.transaction.execute(
+        text("INSERT INTO chaos_counts VALUES (:invocation, :step)"),
+        {"invocation": str(invocation.id), "step": invocation.step},
+    )
+    return Nothing()
+
+
 class Size(Model):
     """How many bytes."""
 
@@ -86,13 +132,13 @@ class Size(Model):
 class Text(Model):
     """A text."""
 
-    text: str
+    value: str
 
 
 @action("tests.large", version=1, kind=ActionKind.IDEMPOTENT, short=True, timeout=2.0)
 async def large(request: Size) -> Text:
     """Answers so many bytes."""
-    return Text(text="x" * request.size)
+    return Text(value="x" * request.size)
 
 
 def _mark(request: Marked, invocation: Invocation) -> None:
@@ -102,4 +148,4 @@ def _mark(request: Marked, invocation: Invocation) -> None:
 
 def actions() -> tuple[Action, ...]:
     """All of them."""
-    return (near, far, pure, patient, stubborn, mark, late, large)
+    return (near, far, pure, patient, stubborn, mark, late, large, post, count, count_far)

@@ -136,3 +136,39 @@ def nested_loops(identity: str, folder: str) -> dict[str, Any]:
 
 NESTED_RESULT = [[outer * 10 + inner for inner in (1, 2, 3)] for outer in (1, 2, 3, 4)]
 NESTED_MARKS = 4 * 3 * 6
+
+
+def boundaries(identity: str) -> dict[str, Any]:
+    """Some 25 places at which an activity begins and ends: counters, a service, waits, branches."""
+    count = [call(f"count{index}", "tests.count") for index in range(5)]
+    far = [call(f"far{index}", "tests.countFar") for index in range(2)]
+    posts = [call(f"post{index}", "tests.post", {"url": expr("payload.url")}) for index in range(3)]
+    branches = [
+        {"id": name, "steps": [call(f"{name}1", "tests.count"), call(f"{name}2", "tests.count")]}
+        for name in ("left", "right")
+    ]
+    return document(
+        identity,
+        assign("begin", n=0),
+        count[0],
+        count[1],
+        posts[0],
+        wait("wait", 50),
+        turns(8, call("turn", "tests.count")),
+        far[0],
+        {"id": "split", "type": "control.parallel", "branches": branches},
+        posts[1],
+        *count[2:],
+        far[1],
+        posts[2],
+        result=expr("vars.n"),
+    )
+
+
+COUNTED = frozenset(
+    [f"count{index}" for index in range(5)]
+    + [f"far{index}" for index in range(2)]
+    + [f"loop[{turn}]/turn" for turn in range(8)]
+    + [f"split/{name}/{name}{index}" for name in ("left", "right") for index in (1, 2)]
+)
+POSTED = frozenset(f"post{index}" for index in range(3))

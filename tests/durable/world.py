@@ -70,9 +70,14 @@ class World:
         await self.publish(document)
         return await self.start_again(document["id"], payload)
 
-    async def start_again(self, identity: str, payload: Any = None) -> UUID:
-        """Start a run of what was published."""
-        answer = await self.api.post(f"/definitions/{identity}/runs", json={"payload": payload})
+    async def start_again(
+        self, identity: str, payload: Any = None, *, key: str | None = None
+    ) -> UUID:
+        """Start a run of what was published; with a `key` the same one again."""
+        headers = {} if key is None else {"idempotency-key": key}
+        answer = await self.api.post(
+            f"/definitions/{identity}/runs", json={"payload": payload}, headers=headers
+        )
         assert answer.is_success, answer.text
         return UUID(answer.json()["runId"])
 
