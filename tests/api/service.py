@@ -77,12 +77,14 @@ async def serving(
     temporal: TemporalSettings,
     telemetry: TemporalTelemetry,
     *,
-    open_tenant: str | None,
+    open_tenant: str | None = None,
+    mode: Mode | None = None,
     **variables: str,
 ) -> AsyncGenerator[str]:
     """The URL of a workflow-worker; without a key this machine is `open_tenant`, if that is one.
 
-    `variables` are settings besides those that all tests have.
+    `mode` is for what else is special about it, `variables` are settings besides those that all
+    tests have.
     """
     settings = ServiceSettings.load(
         {
@@ -101,7 +103,7 @@ async def serving(
         serve(
             settings,
             stop=stop,
-            mode=Mode(open_tenant=open_tenant),
+            mode=mode or Mode(open_tenant=open_tenant),
             on_ready=url.set_result,
             telemetry=telemetry,
         )

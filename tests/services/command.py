@@ -48,11 +48,16 @@ class Command:
         self._stderr = asyncio.ensure_future(self._follow_stderr())
 
     @classmethod
-    async def start(cls, *arguments: str, environ: Mapping[str, str] | None = None) -> Command:
+    async def start(
+        cls,
+        *arguments: str,
+        environ: Mapping[str, str] | None = None,
+        module: str = "workflow_worker",
+    ) -> Command:
         """Start it in a session of its own, with `environ` and next to nothing of ours."""
         inherited = {name: os.environ[name] for name in _KEPT if name in os.environ}
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "workflow_worker", *arguments),
+            *(sys.executable, "-m", module, *arguments),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -136,10 +141,12 @@ class Command:
 
 @asynccontextmanager
 async def running(
-    *arguments: str, environ: Mapping[str, str] | None = None
+    *arguments: str,
+    environ: Mapping[str, str] | None = None,
+    module: str = "workflow_worker",
 ) -> AsyncGenerator[Command]:
     """A command that is ended at the end of the block, however that ends."""
-    command = await Command.start(*arguments, environ=environ)
+    command = await Command.start(*arguments, environ=environ, module=module)
     try:
         yield command
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
@@ -14,6 +14,7 @@ import structlog
 from temporalio.client import Client
 
 from alga_workflows_core.actions.builtin.catalogue import builtin_actions
+from alga_workflows_core.actions.contract import Action
 from alga_workflows_core.actions.perform import Performer
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.api.access import Access, DevAccess, KeyAccess
@@ -47,14 +48,14 @@ from alga_workflows_core.runs.reconciler import Reconciler, ReconcilerSettings
 from alga_workflows_core.runs.reconciler_sweep import RunSweeper
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.service import RunService
-from alga_workflows_core.runs.starter import RunStarter
+from alga_workflows_core.runs.starter import TASK_TIMEOUT, RunStarter
 from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.storage.ledger import Ledger
 from alga_workflows_core.storage.migrate import check_revision
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import describe_namespace
 from alga_workflows_core.temporal.executions import Executions
-from alga_workflows_core.temporal.worker import build_worker
+from alga_workflows_core.temporal.worker import WorkerOptions, build_worker
 from alga_workflows_core.worker.poller import Poller
 from workflow_worker.reach import reach_servers
 from workflow_worker.settings import ServiceSettings
@@ -65,10 +66,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mode:
-    """How this process is run. `open_tenant`: whose data this machine sees without a key."""
+    """How this process is run. `open_tenant`: whose data this machine sees without a key.
+
+    `extra_actions` are served besides the built-in ones; `worker` and `task_timeout` change how
+    runs are driven.
+    """
 
     open_tenant: str | None = None
     extra_services: tuple[Service, ...] = ()
+    extra_actions: tuple[Action, ...] = ()
+    worker: WorkerOptions = field(default_factory=WorkerOptions)
+    task_timeout: timedelta = TASK_TIMEOUT
 
 
 async def serve(
@@ -97,7 +105,8 @@ async def serve(
         await check_revision(database)
         http_client = create_client(settings.egress.policy)
         undo.push_async_callback(http_client.aclose)
-        registry = Registry(builtin_actions(http_client, Storage(database)))
+        builtin = builtin_actions(http_client, Storage(database))
+        registry = Registry([*builtin, *mode.extra_actions])
         supervisor = _compose(
             settings, mode, database, client, telemetry, registry, on_ready=on_ready, stopping=stop
         )
@@ -120,7 +129,7 @@ def _compose(
     hints = Hints(database, settings.database)
     closed = ClosedRuns(hints)
     health = _health(settings, database, client, metrics)
-    keeping = _keeping(settings.reconciler, storage, client, closed, metrics)
+    keeping = _keeping(settings.reconciler, storage, client, closed, metrics, mode)
     starter = PeriodicService(
         "run-starter", 1.0, keeping.starter.start_due, backoff=Backoff(longest=2.0)
     )
@@ -138,7 +147,8 @@ def _compose(
     )
     catalogue = ActionCatalogue(storage=storage, own=registry.specs())
     advertising = AdvertisingActivities(storage=storage, own=registry.specs())
-    poller = _poller(settings.process, client, registry, [*activities.all(), *advertising.all()])
+    served = [*activities.all(), *advertising.all()]
+    poller = _poller(settings.process, client, registry, served, mode.worker)
     keys = KeyAccess(storage)
     access: Access = keys if mode.open_tenant is None else DevAccess(keys, tenant=mode.open_tenant)
     app = create_app(
@@ -187,6 +197,7 @@ def _keeping(
     client: Client,
     closed: ClosedRuns,
     metrics: Metrics,
+    mode: Mode,
 ) -> _Keeping:
     after = timedelta(seconds=settings.after)
     executions = Executions(client)
@@ -211,6 +222,7 @@ def _keeping(
             executions=executions,
             reconciler=reconciler,
             closer=closer,
+            task_timeout=mode.task_timeout,
         ),
         operations=RunOperations(
             storage=storage, executions=executions, reconciler=reconciler, closer=closer
@@ -228,6 +240,7 @@ def _poller(
     client: Client,
     registry: Registry,
     activities: Sequence[Callable[..., Awaitable[Any]]],
+    options: WorkerOptions,
 ) -> Poller:
     return Poller(
         client,
@@ -237,6 +250,7 @@ def _poller(
             activities=activities,
             build_id=process.build_id,
             graceful_shutdown=timedelta(seconds=process.stop_timeout),
+            options=options,
         ),
         build_id=process.build_id,
     )

@@ -40,7 +40,10 @@ REFUSED_FOR_GOOD = frozenset({RPCStatusCode.INVALID_ARGUMENT})
 
 
 class RunStarter:
-    """Claims due runs in small batches and starts each, idempotently, on its own."""
+    """Claims due runs in small batches and starts each, idempotently, on its own.
+
+    After `task_timeout` a workflow task that a killed worker was busy with goes to another one.
+    """
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class RunStarter:
         executions: Executions,
         reconciler: Reconciler,
         closer: RunCloser,
+        task_timeout: timedelta = TASK_TIMEOUT,
     ) -> None:
         self._storage = storage
         self._client = client
@@ -58,6 +62,7 @@ class RunStarter:
         self._executions = executions
         self._reconciler = reconciler
         self._closer = closer
+        self._task_timeout = task_timeout
 
     async def start_due(self) -> None:
         """Start every run that is due now."""
@@ -102,7 +107,7 @@ class RunStarter:
                 task_queue=TASK_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                task_timeout=TASK_TIMEOUT,
+                task_timeout=self._task_timeout,
                 rpc_timeout=RPC_TIMEOUT,
                 static_summary=f"{run.definition_id} {run.version}",
             )

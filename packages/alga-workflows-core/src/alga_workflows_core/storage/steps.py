@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, column, func, literal, select, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.storage.rows import read
@@ -36,6 +36,8 @@ class StepRow:
 
 
 _COLUMNS = tuple(field.name for field in fields(StepRow))
+# A value that is a list itself is one member, not a further dimension.
+_LISTS = {name: ARRAY(steps.c[name].type, dimensions=1) for name in _COLUMNS}
 
 
 class Steps:
@@ -52,21 +54,30 @@ class Steps:
         """
         if not rows:
             return
-        statement = insert(steps)
-        new = statement.excluded
         # Sorted, so that two writers of one run lock rows in the same order.
-        values = [
-            {"tenant": self._tenant, "run_id": run_id}
-            | {name: getattr(row, name) for name in _COLUMNS}
-            for row in sorted(rows, key=lambda row: row.path)
-        ]
+        ordered = sorted(rows, key=lambda row: row.path)
+        # A column is one parameter: a row costs a fraction of what a statement of its own would.
+        given = (
+            func.unnest(
+                *(
+                    bindparam(name, [getattr(row, name) for row in ordered], kind)
+                    for name, kind in _LISTS.items()
+                )
+            )
+            .table_valued(*(column(name, steps.c[name].type) for name in _COLUMNS))
+            .render_derived()
+        )
+        statement = insert(steps).from_select(
+            ["tenant", "run_id", *_COLUMNS],
+            select(literal(self._tenant), literal(run_id), *given.c),
+        )
+        new = statement.excluded
         await self._connection.execute(
             statement.on_conflict_do_update(
                 index_elements=["tenant", "run_id", "path"],
                 set_={name: new[name] for name in _COLUMNS if name != "path"},
                 where=tuple_(steps.c.epoch, steps.c.seq) < tuple_(new.epoch, new.seq),
-            ),
-            values,
+            )
         )
 
     async def close_open(self, run_id: UUID, error: JsonObject, *, seq: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -22,22 +23,37 @@ from alga_workflows_core.temporal.stopwatch import Stopwatch
 from alga_workflows_core.temporal.wire import ClosedWait, OpenedWait, RunInput
 from alga_workflows_core.types.json import JsonObject
 
-# A replay of this much work takes as long again; a run goes on in a new execution before.
-MOST_WORK_MS = 2_000
 # A step that has so much data to look at counts as two.
 SIMPLE_STEP_BYTES = 20_000
-# Servers suggest a new execution at about 4,096 events, and end one at 51,200.
-MOST_EVENTS = 3_500
-# Actions finish before a run settles, which holds up its other branches: from here on they have to.
-TOO_MANY_EVENTS = 4_300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionLimits:
+    """What one execution may hold before the run goes on in a new one.
+
+    A replay of `work_ms` takes as long again. Servers suggest a new execution at about 4,096
+    events, and end one at 51,200. Actions finish before a run settles, which holds up its other
+    branches: it waits for a moment without any, until there are `most_events` or twice the work.
+    """
+
+    work_ms: int = 2_000
+    events: int = 3_500
+    most_events: int = 4_300
 
 
 class TemporalEffects:
     """One execution's. Lives in workflow code: no I/O of its own, no clock but the workflow's."""
 
-    def __init__(self, start: RunInput, externals: Externals, clock: RunClock) -> None:
+    def __init__(
+        self,
+        start: RunInput,
+        externals: Externals,
+        clock: RunClock,
+        limits: ExecutionLimits | None = None,
+    ) -> None:
         self._identity = start.identity()
         self._clock = clock
+        self._limits = limits or ExecutionLimits()
         self._random = workflow.new_random()
         self._stopwatch = Stopwatch(externals.clock)
         self.outbox = Outbox(self._identity, self._stopwatch)
@@ -157,11 +173,11 @@ class TemporalEffects:
         return 1.0 if self._run is None else 1.0 + self._run.load.size / SIMPLE_STEP_BYTES
 
     def _wants_to_settle(self) -> bool:
-        info = workflow.info()
+        info, limits = workflow.info(), self._limits
         events = info.get_current_history_length()
         worked = self._stopwatch.recorded_ms
-        enough = worked >= MOST_WORK_MS or events >= MOST_EVENTS
+        enough = worked >= limits.work_ms or events >= limits.events
         if not enough and not info.is_continue_as_new_suggested():
             return False
         acting = self._run is not None and self._run.acting > 0
-        return not acting or worked > 2 * MOST_WORK_MS or events > TOO_MANY_EVENTS
+        return not acting or worked > 2 * limits.work_ms or events > limits.most_events

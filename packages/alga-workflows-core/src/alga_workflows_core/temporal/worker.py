@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker
 
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.temporal.advertising import AdvertiseWorkflow
@@ -25,6 +26,18 @@ ACTIVITY_SLOTS = 100
 # Heartbeats go out this often at most, and a cancel comes back with one: an action is asked to stop
 # soon enough for the two seconds that its run waits for it.
 HEARTBEAT_THROTTLE = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """What else than usual a worker does. `interceptors` come outside of its own.
+
+    A workflow task that a killed worker was given goes to another one after `sticky_timeout`.
+    """
+
+    workflow: type[Any] = RunWorkflow
+    interceptors: Sequence[Interceptor] = ()
+    sticky_timeout: timedelta = STICKY_TIMEOUT
 
 
 def build_action_worker(
@@ -55,19 +68,23 @@ def build_worker(
     build_id: str,
     graceful_shutdown: timedelta,
     on_fatal_error: Callable[[BaseException], Awaitable[None]] | None = None,
-    workflow: type[Any] = RunWorkflow,
+    options: WorkerOptions | None = None,
 ) -> Worker:
     """A worker of the authored queue that is not running yet."""
+    options = options or WorkerOptions()
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[workflow, AdvertiseWorkflow],
+        workflows=[options.workflow, AdvertiseWorkflow],
         activities=list(activities),
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_task_executor=ThreadPoolExecutor(
             max_workers=WORKFLOW_TASK_SLOTS, thread_name_prefix="workflow-task"
         ),
-        interceptors=[ExternalsInterceptor(Externals(registry, time.perf_counter))],
+        interceptors=[
+            *options.interceptors,
+            ExternalsInterceptor(Externals(registry, time.perf_counter)),
+        ],
         build_id=build_id,
         max_concurrent_workflow_tasks=WORKFLOW_TASK_SLOTS,
         max_concurrent_activities=ACTIVITY_SLOTS,
@@ -75,7 +92,7 @@ def build_worker(
         max_cached_workflows=CACHED_RUNS,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        sticky_queue_schedule_to_start_timeout=options.sticky_timeout,
         graceful_shutdown_timeout=graceful_shutdown,
         on_fatal_error=on_fatal_error,
     )

@@ -52,7 +52,7 @@ class RunWorkflow:
             raise RuntimeError(
                 f"run {start.run_id} needs engine {start.engine}; this worker has {ENGINE}"
             )
-        self._effects = TemporalEffects(start, externals(), self.clock(start))
+        self._effects = self.effects(start)
         self._run = Run(
             _parse(document_text(start.definition)),
             payload=start.payload,
@@ -68,6 +68,10 @@ class RunWorkflow:
     def clock(self, start: RunInput) -> RunClock:  # noqa: ARG002 - for whoever has another clock
         """What the run takes for time."""
         return WorkflowClock()
+
+    def effects(self, start: RunInput) -> TemporalEffects:
+        """The run's world. Another one may settle the run at other times; nothing else."""
+        return TemporalEffects(start, externals(), self.clock(start))
 
     @workflow.run
     async def run(self, start: RunInput) -> Any:

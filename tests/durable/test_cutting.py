@@ -1,0 +1,36 @@
+"""A run may go on in a new execution at any step, whatever else it is in the middle of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.types.states import WaitStatus
+from tests.durable.conftest import Serve
+from tests.durable.definitions import NESTED_MARKS, NESTED_RESULT, nested_loops
+from tests.durable.workflows import CutRunWorkflow
+from tests.durable.world import check_executions
+
+
+async def test_cut_inside_two_concurrent_loops_with_open_timers(
+    serve: Serve, storage: Storage, tmp_path: Path
+) -> None:
+    """Every few steps: the right result, each effect once, no step twice, no wait left open."""
+    async with serve(CutRunWorkflow) as world:
+        run_id, result = await world.ran(nested_loops("nested", str(tmp_path)))
+        steps = await world.steps(run_id)
+        executions = await world.executions(run_id)
+    assert result == NESTED_RESULT
+    assert written(tmp_path) == ["1\n"] * NESTED_MARKS
+    assert len(executions) > 10
+    assert {step["status"] for step in steps if step["stepId"] != "throw"} == {"SUCCEEDED"}
+    assert len({step["path"] for step in steps}) == len(steps)
+    async with storage.unit_of_work("default") as work:
+        waits = await work.waits.list(run_id)
+    assert [wait.status for wait in waits] == [WaitStatus.RESOLVED] * 12
+    await check_executions(executions, CutRunWorkflow)
+
+
+def written(folder: Path) -> list[str]:
+    """What each call has written."""
+    return [path.read_text() for path in folder.iterdir()]
