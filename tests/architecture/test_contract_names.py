@@ -25,6 +25,7 @@ from alga_workflows_core.temporal.names import (
     PERFORM_ACTIVITY,
     RUN_WORKFLOW,
     TASK_QUEUE,
+    WORKING_TIME_ACTIVITY,
     invocation_id,
     run_id,
     workflow_id,
@@ -99,6 +100,7 @@ def test_names_on_temporal() -> None:
     assert RUN_WORKFLOW == "workflowRuntimeV2RunWorkflow"
     assert PERFORM_ACTIVITY == "workflowRuntimeV2Perform"
     assert FLUSH_ACTIVITY == "workflowRuntimeV2Flush"
+    assert WORKING_TIME_ACTIVITY == "workflowRuntimeV2WorkingTime"
     assert workflow_id(RUN) == f"workflow-runtime-v2:run:{RUN}"
     start = {field.alias for field in RunInput.model_fields.values()}
     assert start >= {

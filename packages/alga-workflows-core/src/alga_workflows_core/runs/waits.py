@@ -8,15 +8,22 @@ whether something came first.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.storage.waits import NewWait, WaitRow
 from alga_workflows_core.temporal.wire import ClosedWait, OpenedWait, RunIdentity
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import WaitStatus
 
+_NO_CHILDREN = ErrorInfo(
+    code="ENGINE_UNSUPPORTED",
+    category=Category.VALIDATION,
+    message="This release does not start other definitions.",
+)
 _CLOSINGS = {"timed_out": WaitStatus.TIMED_OUT, "canceled": WaitStatus.CANCELED}
 
 
@@ -35,12 +42,42 @@ class WaitKindRules(Protocol):
         ...
 
 
-class WaitDesk:
-    """Opens and closes waits in the transactions of their runs, and resolves them in its own."""
+class StartsRuns(Protocol):
+    """Starts what nobody waits for."""
 
-    def __init__(self, storage: Storage, rules: Mapping[str, WaitKindRules] | None = None) -> None:
+    async def detached(
+        self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
+    ) -> JsonObject:
+        """Start the child that the run describes as if it waited for it; `{"runId"}` or
+        `{"error"}`. Starting it again changes nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What ended a wait before its run closed it, if something did. `still_open`: it was not
+    closed; something else ends it, and tells the run."""
+
+    resolution: JsonObject | None = None
+    still_open: bool = False
+
+
+class WaitDesk:
+    """Opens and closes waits in the transactions of their runs, and resolves them in its own.
+
+    `rules`: by kind of wait. Without `starts` no child can be detached.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        rules: Mapping[str, WaitKindRules] | None = None,
+        *,
+        starts: StartsRuns | None = None,
+    ) -> None:
         self._storage = storage
         self._rules = rules or {}
+        self._starts = starts
 
     async def open(
         self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
@@ -57,21 +94,28 @@ class WaitDesk:
             await work.waits.resolve(wait.id, early, wait.kind, deliver=False)
         return early
 
-    async def close(
-        self, work: UnitOfWork, identity: RunIdentity, wait: ClosedWait
-    ) -> JsonObject | None:
-        """Close the row, unless something has ended it: then what that was."""
+    async def close(self, work: UnitOfWork, identity: RunIdentity, wait: ClosedWait) -> Closed:
+        """Close the row, unless something has ended it or its kind keeps it open."""
         row = await work.waits.get(wait.id)
-        rules = None if row is None else self._rules.get(row.kind)
-        asks = rules is not None and wait.closing == "canceled"
-        if asks and row is not None and row.status is WaitStatus.WAITING:
-            may_close = rules is None or await rules.closing(work, identity, row)
-            if not may_close:
-                return None
+        if row is None:
+            return Closed()
+        rules = self._rules.get(row.kind) if wait.closing == "canceled" else None
+        if (
+            rules is not None
+            and row.status is WaitStatus.WAITING
+            and not await rules.closing(work, identity, row)
+        ):
+            return Closed(still_open=True)
         if await work.waits.close(wait.id, _CLOSINGS[wait.closing], wait.at):
-            return None
+            return Closed()
         row = await work.waits.get(wait.id)
-        return None if row is None else row.resolution
+        return Closed(None if row is None else row.resolution)
+
+    async def detach(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> JsonObject:
+        """Start a child that nobody waits for; `{"runId"}` or `{"error"}`."""
+        if self._starts is None:
+            return {"error": _NO_CHILDREN.as_json()}
+        return await self._starts.detached(work, identity, wait)
 
     async def resolve(self, tenant: str, wait_id: UUID, resolution: JsonObject, by: str) -> bool:
         """End a wait and have its run told; False if something has ended it before."""

@@ -8,6 +8,7 @@ TASK_QUEUE = "workflow-runtime-v2"
 RUN_WORKFLOW = "workflowRuntimeV2RunWorkflow"
 PERFORM_ACTIVITY = "workflowRuntimeV2Perform"
 FLUSH_ACTIVITY = "workflowRuntimeV2Flush"
+WORKING_TIME_ACTIVITY = "workflowRuntimeV2WorkingTime"
 
 # What a run is told. The first two end a wait; the third ends a pause, as a RESUME does.
 EVENT_SIGNAL = "workflowRuntimeV2Event"

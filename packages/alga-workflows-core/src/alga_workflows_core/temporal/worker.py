@@ -35,8 +35,9 @@ def build_worker(
     graceful_shutdown: timedelta,
     on_fatal_error: Callable[[BaseException], Awaitable[None]] | None = None,
     workflow: type[Any] = RunWorkflow,
+    heartbeat_throttle: timedelta = HEARTBEAT_THROTTLE,
 ) -> Worker:
-    """A worker of the authored queue that is not running yet."""
+    """A worker of the authored queue that is not running yet. `workflow`: a `RunWorkflow`."""
     return Worker(
         client,
         task_queue=TASK_QUEUE,
@@ -52,8 +53,8 @@ def build_worker(
         max_concurrent_activities=ACTIVITY_SLOTS,
         max_concurrent_local_activities=ACTIVITY_SLOTS,
         max_cached_workflows=CACHED_RUNS,
-        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        max_heartbeat_throttle_interval=heartbeat_throttle,
+        default_heartbeat_throttle_interval=heartbeat_throttle,
         sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
         graceful_shutdown_timeout=graceful_shutdown,
         on_fatal_error=on_fatal_error,

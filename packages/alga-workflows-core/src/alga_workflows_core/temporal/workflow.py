@@ -15,7 +15,7 @@ from alga_workflows_core.errors import ErrorInfo
 from alga_workflows_core.interpreter.outcome import Settled
 from alga_workflows_core.interpreter.run import Finished, Run
 from alga_workflows_core.interpreter.system import System
-from alga_workflows_core.temporal.clock import RunClock, WorkflowClock
+from alga_workflows_core.temporal.clock import WorkflowClock
 from alga_workflows_core.temporal.effects import TemporalEffects
 from alga_workflows_core.temporal.names import (
     CONTROL_SIGNAL,
@@ -50,7 +50,7 @@ class RunWorkflow:
             raise RuntimeError(
                 f"run {start.run_id} needs engine {start.engine}; this worker has {ENGINE}"
             )
-        self._effects = TemporalEffects(start, externals(), self.clock(start))
+        self._effects = self.effects(start)
         self._run = Run(
             _parse(document_text(start.definition)),
             payload=start.payload,
@@ -61,9 +61,9 @@ class RunWorkflow:
         self._effects.attach(self._run)
         self._told = Told(start, self._run)
 
-    def clock(self, start: RunInput) -> RunClock:  # noqa: ARG002 - for whoever has another clock
-        """What the run takes for time."""
-        return WorkflowClock()
+    def effects(self, start: RunInput) -> TemporalEffects:
+        """The run's world. A subclass may have another clock."""
+        return TemporalEffects(start, externals(), WorkflowClock())
 
     @workflow.run
     async def run(self, start: RunInput) -> Any:

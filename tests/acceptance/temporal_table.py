@@ -1,0 +1,233 @@
+"""The scenario table on Temporal and PostgreSQL: one worker, many cases at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from pydantic import RootModel
+from temporalio import activity
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.service import RPCError
+
+from alga_workflows_core.actions.contract import Action, Invocation, action
+from alga_workflows_core.actions.perform import Performer
+from alga_workflows_core.actions.registry import Registry
+from alga_workflows_core.definition.action_spec import ActionKind
+from alga_workflows_core.definition.document import ENGINE
+from alga_workflows_core.definition.identity import document_hash, document_text
+from alga_workflows_core.infra.database import Database
+from alga_workflows_core.infra.hints import Hints
+from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.infra.settings import DatabaseSettings
+from alga_workflows_core.runs.closed import ClosedRuns
+from alga_workflows_core.runs.deliverer import Deliverer
+from alga_workflows_core.runs.rows import RowWriter
+from alga_workflows_core.runs.starter import RunStarter
+from alga_workflows_core.simulation.simulate import Simulation
+from alga_workflows_core.storage.definitions import NewVersion
+from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.temporal.names import workflow_id
+from alga_workflows_core.temporal.worker import build_worker
+from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.states import FINAL_RUN_STATES
+from tests.acceptance.cases import Case, simulate
+from tests.acceptance.comparison import Seen, differences, real_run, simulated
+from tests.acceptance.one_attempt import OneAttempt
+from tests.acceptance.scaled import VARIABLES_QUERY, ScaledRunWorkflow, Timelines
+from tests.acceptance.scripted_run import TIMEOUT_SECONDS, ScriptedRun, pinned_actions
+from tests.acceptance.temporal_world import ScriptedCalendars, World
+from tests.acceptance.timeline import timeline_of
+
+AT_ONCE = 16
+SCALES = (1.0, 2.0, 4.0)
+"""How slowly virtual time passes in the first attempt of a case, and in those that follow."""
+
+PATIENCE_SECONDS = 15.0
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a case went in its last attempt, and how it should have gone."""
+
+    real: Seen
+    expected: Seen
+    attempts: int
+
+
+class Table:
+    """Runs cases. `histories` keeps the workflow ids of the runs of each case that agreed."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.repeated: dict[str, int] = {}
+        self.histories: dict[str, list[ScriptedRun]] = {}
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._numbers = count()
+
+    async def run(self, case: Case, *, settles: bool = False) -> Outcome:
+        """Run a case until it agrees with the simulation, with doubled gaps each time."""
+        simulation = await asyncio.to_thread(simulate, case)
+        expected = simulated(simulation)
+        for attempt, scale in enumerate(SCALES, 1):
+            async with self._turns:
+                real = await self._once(case, simulation, 2 * scale if settles else scale, settles)
+            if real == expected or attempt == len(SCALES):
+                break
+            self.repeated[case.name] = attempt
+            print(case.name, attempt, scale, *differences(real, expected), sep="\n   ", file=open("/tmp/k/g-rep.log","a"), flush=True)
+        return Outcome(real, expected, attempt)
+
+    async def _once(self, case: Case, simulation: Simulation, scale: float, settles: bool) -> Seen:
+        tenant = f"t{next(self._numbers)}-{case.name.replace('/', '-')}"
+        timeline = timeline_of(simulation, scale)
+        run = ScriptedRun(
+            tenant=tenant,
+            definition_id=case.definition.id,
+            trigger="api",
+            key="case",
+            case=case,
+            script=case.script,
+            timeline=timeline,
+            zone=case.definition.zone,
+            began=timeline.moments[0],
+        )
+        async with self.world.storage.unit_of_work(tenant) as work:
+            await _publish(work, case)
+        self.world.begin(run, settles=settles)
+        self.world.play_script(run)
+        await self.world.launch(run)
+        try:
+            await run.timeline.begun()
+            if simulation.status in FINAL_RUN_STATES:
+                await self._ended(run)
+            else:
+                await asyncio.sleep(max(0, timeline.seconds_left()))
+            return await self._seen(run)
+        finally:
+            await self.world.end(tenant)
+            await self._terminate(tenant)
+
+    async def _ended(self, run: ScriptedRun) -> None:
+        handle = self.world.client.get_workflow_handle(workflow_id(run.run_id))
+        longest = max(0, run.timeline.seconds_left()) + PATIENCE_SECONDS
+        with suppress(TimeoutError, WorkflowFailureError):
+            async with asyncio.timeout(longest):
+                await handle.result()
+
+    async def _seen(self, run: ScriptedRun) -> Seen:
+        handle = self.world.client.get_workflow_handle(workflow_id(run.run_id))
+        variables: JsonObject = await handle.query(VARIABLES_QUERY, result_type=dict[str, Any])
+        async with self.world.storage.unit_of_work(run.tenant) as work:
+            row = await work.runs.get(run.run_id)
+            steps = await work.steps.list(run.run_id, after=None, limit=10_000)
+            waits = await work.waits.list(run.run_id, limit=10_000)
+        if row is None:
+            raise RuntimeError(f"run {run.run_id} has no row")
+        return real_run(row, steps, waits, [*run.calls, *run.pure_calls.values()], variables)
+
+    async def _terminate(self, tenant: str) -> None:
+        """End what would never end."""
+        for run in self.world.runs.values():
+            if run.tenant == tenant:
+                with suppress(RPCError):
+                    await self.world.client.get_workflow_handle(workflow_id(run.run_id)).terminate()
+
+
+async def _publish(work: UnitOfWork, case: Case) -> None:
+    actions = [each.model_dump(mode="json", by_alias=True) for each in pinned_actions(case)]
+    for identity, document in case.documents.items():
+        await work.definitions.reserve(identity, by="test")
+        new = NewVersion(
+            hash=document_hash(document),
+            document=document_text(document),
+            actions=actions,
+            engine=ENGINE,
+            expression_engine="test",
+            note=None,
+        )
+        version = await work.definitions.add_version(identity, new, by="test")
+        await work.definitions.activate(identity, version.version, by="test")
+
+
+class AnyInput(RootModel[dict[str, Any]]):
+    """Whatever a definition gives."""
+
+
+class AnyOutput(RootModel[Any]):
+    """Whatever a script says."""
+
+
+def scripted_registry(cases: Iterable[Case], runs: Callable[[Invocation], ScriptedRun]) -> Registry:
+    """All actions of the cases; each asks the script of the run that calls it."""
+    pinned = {(each.id, each.version): each for case in cases for each in pinned_actions(case)}
+    return Registry([_scripted(*each, runs) for each in sorted(pinned)])
+
+
+def _scripted(action_id: str, version: int, runs: Callable[[Invocation], ScriptedRun]) -> Action:
+    @action(action_id, version=version, kind=ActionKind.UNSAFE, timeout=TIMEOUT_SECONDS)
+    async def perform(request: AnyInput, invocation: Invocation) -> AnyOutput:
+        run = runs(invocation)
+        if activity.in_activity():
+            return AnyOutput(await run.perform(action_id, invocation))
+        return AnyOutput(run.performed_inside(action_id, invocation))
+
+    return perform
+
+
+@asynccontextmanager
+async def serving_table(
+    database: Database, settings: DatabaseSettings, client: Client, cases: list[Case]
+) -> AsyncGenerator[Table]:
+    """A table with everything around it: worker, starter, deliverer."""
+    timelines = Timelines()
+    config = client.config()
+    config["interceptors"] = [timelines]
+    client = Client(**config)
+    storage, metrics = Storage(database), Metrics()
+    closed, poke = ClosedRuns(Hints(database, settings)), asyncio.Event()
+    world = World(storage=storage, client=client, timelines=timelines, closed=closed, poke=poke)
+    registry = scripted_registry(cases, lambda invocation: world.runs[invocation.run_id])
+    activities = OneAttempt(
+        performer=Performer(registry),
+        rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
+        waits=world.desk,
+        calendars=ScriptedCalendars(world),
+    )
+    worker = build_worker(
+        client,
+        registry=registry,
+        activities=activities.all(),
+        build_id="test",
+        graceful_shutdown=timedelta(0),
+        workflow=ScaledRunWorkflow,
+        heartbeat_throttle=timedelta(milliseconds=100),
+    )
+    starter = RunStarter(storage=storage, client=client, metrics=metrics)
+    deliverer = Deliverer(storage=storage, client=client)
+
+    async def serve() -> None:
+        while True:
+            poke.clear()
+            await asyncio.gather(starter.start_due(), deliverer.deliver_due())
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await poke.wait()
+
+    async with worker:
+        serving = asyncio.create_task(serve())
+        try:
+            yield Table(world)
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+    if world.failures:
+        raise ExceptionGroup(
+            "the world failed", [e for e in world.failures if isinstance(e, Exception)]
+        )

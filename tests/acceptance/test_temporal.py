@@ -1,0 +1,73 @@
+"""The scenario table on real Temporal and PostgreSQL agrees with the simulator, case by case."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import pytest
+import pytest_asyncio
+
+from alga_workflows_core.infra.database import Database
+from alga_workflows_core.infra.devstack.temporal_server import TemporalServer
+from alga_workflows_core.infra.metrics import TemporalTelemetry
+from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
+from alga_workflows_core.temporal.client import connect
+from alga_workflows_core.testing.databases import TestDatabases
+from alga_workflows_core.testing.namespaces import create_namespace
+from tests.acceptance.cases import Case, all_cases
+from tests.acceptance.comparison import differences
+from tests.acceptance.temporal_table import Outcome, Table, serving_table
+
+CASES = all_cases()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def table(
+    databases: TestDatabases, temporal_server: TemporalServer, temporal_telemetry: TemporalTelemetry
+) -> AsyncGenerator[Table]:
+    """One worker, namespace and database for all cases."""
+    address = TemporalSettings(address=temporal_server.address)
+    admin = await connect(address, runtime=temporal_telemetry.runtime)
+    namespace = await create_namespace(admin)
+    client = await connect(
+        TemporalSettings(address=temporal_server.address, namespace=namespace),
+        runtime=temporal_telemetry.runtime,
+    )
+    async with databases.clone() as url:
+        settings = load(
+            DatabaseSettings, {"DATABASE_URL": url, "WORKFLOW_DATABASE_POOL_SIZE": "40"}
+        )
+        database = Database(settings)
+        try:
+            async with serving_table(database, settings, client, CASES) as serving:
+                yield serving
+        finally:
+            await database.close()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def outcomes(
+    table: Table, request: pytest.FixtureRequest
+) -> AsyncGenerator[dict[str, asyncio.Task[Outcome]]]:
+    """All cases that are asked for, under way together."""
+    wanted = {
+        item.callspec.params["case"].name: item.callspec.params["case"]
+        for item in request.session.items
+        if isinstance(item, pytest.Function)
+        and item.originalname == test_a_case_goes_as_simulated.__name__
+    }
+    tasks = {name: asyncio.create_task(table.run(case)) for name, case in wanted.items()}
+    yield tasks
+    for task in tasks.values():
+        task.cancel()
+    await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+async def test_a_case_goes_as_simulated(
+    case: Case, outcomes: dict[str, asyncio.Task[Outcome]]
+) -> None:
+    """Status, result, error, variables, steps with their times, waits, and calls."""
+    outcome = await outcomes[case.name]
+    assert not differences(outcome.real, outcome.expected)
