@@ -134,7 +134,7 @@ class Table:
 
     async def _terminate(self, tenant: str) -> None:
         """End what would never end."""
-        for run in self.world.runs.values():
+        for run in list(self.world.runs.values()):
             if run.tenant == tenant:
                 with suppress(RPCError):
                     await self.world.client.get_workflow_handle(workflow_id(run.run_id)).terminate()

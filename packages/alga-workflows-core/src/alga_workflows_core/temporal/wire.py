@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, field_serializer
 
 from alga_workflows_core.definition.action_spec import PinnedAction
 from alga_workflows_core.definition.model import Model
@@ -84,6 +84,15 @@ class PerformRequest(Model):
     idempotency_key: str | None = None
     timeout: float | None = None
     batch: Batch | None = None
+
+    @field_serializer("retry")
+    def _without_null(self, retry: RetryPolicy | None) -> JsonObject | None:
+        # A part of a document has no null in it, and refuses it when it is read.
+        return (
+            None
+            if retry is None
+            else retry.model_dump(mode="json", by_alias=True, exclude_none=True)
+        )
 
 
 class PerformResult(Model):
