@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
-from typing import Any
+from typing import cast
 from uuid import UUID
 
 from temporalio import activity
@@ -34,6 +34,9 @@ from tests.acceptance.timeline import Timeline
 # How often an action that works looks whether it was asked to stop.
 LOOK_SECONDS = 0.05
 TIMEOUT_SECONDS = 600.0
+# Of the actions that may: which part is performed inside the workflow, and up to which beside it.
+PURE_SHARE = 0.15
+SHORT_SHARE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,6 @@ class ScriptedRun:
             try:
                 async with asyncio.timeout(min(LOOK_SECONDS, max(0, left))):
                     await self.ended.wait()
-                return
             except TimeoutError:
                 continue
             except asyncio.CancelledError:
@@ -137,6 +139,7 @@ class ScriptedRun:
                 raise ActionError(
                     "CANCELED", "The action was asked to stop.", category=Category.CANCELLED
                 ) from None
+            return
 
 
 def _fits(each: ScriptedAction, action_id: str, step: str) -> bool:
@@ -162,14 +165,15 @@ def pinned_actions(case: Case) -> list[PinnedAction]:
     return [_pinned(case, *each) for each in sorted(found)]
 
 
-def _collect(value: Any, found: set[tuple[str, int]]) -> None:
+def _collect(value: Json, found: set[tuple[str, int]]) -> None:
     if isinstance(value, list):
-        for each in value:  # pyright: ignore[reportUnknownVariableType] - any JSON
+        for each in cast("list[Json]", value):
             _collect(each, found)
     elif isinstance(value, dict):
-        if "actionId" in value:
-            found.add((value["actionId"], value.get("version", 1)))  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType] - any JSON
-        for each in value.values():  # pyright: ignore[reportUnknownVariableType] - any JSON
+        members = cast("JsonObject", value)
+        if "actionId" in members:
+            found.add((members["actionId"], members.get("version", 1)))
+        for each in members.values():
             _collect(each, found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import cast
 
 import pytest
 import pytest_asyncio
@@ -51,13 +52,13 @@ async def outcomes(
     table: Table, request: pytest.FixtureRequest
 ) -> AsyncGenerator[dict[str, asyncio.Task[Outcome]]]:
     """All cases that are asked for, under way together."""
-    wanted = {
-        item.callspec.params["case"].name: item.callspec.params["case"]
+    wanted = [
+        cast("Case", item.callspec.params["case"])
         for item in request.session.items
         if isinstance(item, pytest.Function)
         and item.originalname == test_a_case_goes_as_simulated.__name__
-    }
-    tasks = {name: asyncio.create_task(table.run(case)) for name, case in wanted.items()}
+    ]
+    tasks = {case.name: asyncio.create_task(table.run(case)) for case in wanted}
     yield tasks
     for task in tasks.values():
         task.cancel()

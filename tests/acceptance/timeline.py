@@ -20,16 +20,16 @@ from alga_workflows_core.interpreter.facts import (
 from alga_workflows_core.simulation.simulate import Simulation
 
 # Seconds that a moment lasts, and so many more for what happens in it.
-LEAST_GAP = 0.3
+LEAST_GAP = 0.8
 STEP_GAP = 0.002
-EFFECT_GAP = 0.05
+EFFECT_GAP = 0.06
 CANCEL_GAP = 0.4
 # What those do that are called is not told; they also have to be started.
-CHILDREN_GAP = 0.4
+CHILDREN_GAP = 0.6
 # At one moment, what the world does comes first, then those wake whose time it is, each in its turn
 # by its place in the document.
-DUE_AFTER = 0.1
-DUE_TURN = 0.02
+DUE_AFTER = 0.2
+DUE_TURN = 0.03
 MOST_TURNS = 6
 # What would come behind the last moment never does.
 NEVER = 3600.0
