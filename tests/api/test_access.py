@@ -31,6 +31,9 @@ ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("POST", "/api/v1/simulate", "reader"),
     ("GET", f"/api/v1/runs/{NOBODY}", "reader"),
     ("GET", f"/api/v1/runs/{NOBODY}/steps", "reader"),
+    ("GET", f"/api/v1/runs/{NOBODY}/waits", "reader"),
+    ("POST", f"/api/v1/runs/{NOBODY}/steps/a/b/resolve", "operator"),
+    ("POST", f"/api/v1/waits/{NOBODY}/resolve", "operator"),
     ("GET", "/health", "reader"),
     ("GET", "/metrics", "reader"),
     ("POST", "/api/v1/validate", "reader"),
@@ -59,6 +62,8 @@ async def ask(service: Service, method: str, path: str, key: str | None) -> http
     body: Any = {"wait": 30} if path.endswith("/runs") else DRAFT
     if path.endswith(("/publish", "/pause", "/resume", "/archive", "/activate")):
         body = {}
+    if path.endswith("/resolve"):
+        body = {"do": "retry"} if "/steps/" in path else {}
     if path.endswith("/simulate"):
         body = {"definition": DRAFT}
     async with httpx.AsyncClient(base_url=service.locked_url, headers=headers) as client:
@@ -84,7 +89,13 @@ async def test_every_address_is_in_the_matrix(service: Service) -> None:
     """A new route has to say here who may use it."""
     described = (await service.api.get("/openapi.json")).json()["paths"]
     routes = {(method.upper(), path) for path, methods in described.items() for method in methods}
-    fillings = {"{definition_id}": "roles", "{number}": "1", "{run_id}": NOBODY}
+    fillings = {
+        "{definition_id}": "roles",
+        "{number}": "1",
+        "{run_id}": NOBODY,
+        "{wait_id}": NOBODY,
+        "{path}": "a/b",
+    }
     listed = {(method, path) for method, path, _ in ENDPOINTS}
     for method, path in routes:
         for name, value in fillings.items():

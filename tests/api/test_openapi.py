@@ -26,6 +26,8 @@ BODIES = {
     ("post", "/api/v1/definitions/{definition_id}/resume"): "StateChange",
     ("post", "/api/v1/definitions/{definition_id}/archive"): "StateChange",
     ("post", "/api/v1/definitions/{definition_id}/runs"): "StartRun",
+    ("post", "/api/v1/runs/{run_id}/steps/{path}/resolve"): "DecideStep",
+    ("post", "/api/v1/waits/{wait_id}/resolve"): "EndWait",
 }
 
 

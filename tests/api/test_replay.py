@@ -11,6 +11,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from alga_workflows_core.actions.builtin.catalogue import builtin_actions
+from alga_workflows_core.actions.builtin.rows import NoRows
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.temporal.names import workflow_id
 from alga_workflows_core.temporal.pure import Externals, ExternalsInterceptor
@@ -62,7 +63,9 @@ async def test_a_run_that_used_time_and_chance_replays(
             workflows=[RunWorkflow],
             workflow_runner=UnsandboxedWorkflowRunner(),
             interceptors=[
-                ExternalsInterceptor(Externals(Registry(builtin_actions(http)), perf_counter))
+                ExternalsInterceptor(
+                    Externals(Registry(builtin_actions(http, NoRows())), perf_counter)
+                )
             ],
             data_converter=pydantic_data_converter,
         )

@@ -19,11 +19,18 @@ from alga_workflows_core.infra.settings import DatabaseSettings, load
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.service import RunService
+from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.names import (
+    CURRENT_STEP_QUERY,
+    CURRENT_WAIT_QUERY,
+    EVENT_SIGNAL,
     FLUSH_ACTIVITY,
+    HUMAN_TASK_SIGNAL,
     PERFORM_ACTIVITY,
+    QUOTA_RESUME_SIGNAL,
     RUN_WORKFLOW,
+    SUMMARY_QUERY,
     TASK_QUEUE,
     WORKING_TIME_ACTIVITY,
     invocation_id,
@@ -53,6 +60,9 @@ API_PATHS = {
     "GET /api/v1/runs",
     "GET /api/v1/runs/{run_id}",
     "GET /api/v1/runs/{run_id}/steps",
+    "GET /api/v1/runs/{run_id}/waits",
+    "POST /api/v1/runs/{run_id}/steps/{path}/resolve",
+    "POST /api/v1/waits/{wait_id}/resolve",
     "GET /api/v1/schemas/definition.json",
     "POST /api/v1/simulate",
     "GET /api/v1/actions",
@@ -82,6 +92,7 @@ def api(database: Database) -> httpx.AsyncClient:
                 closed=ClosedRuns(hints),
                 poke=lambda: None,
             ),
+            waits=WaitDesk(storage),
             actions={},
             processes=BoundedProcesses(),
             health=HealthMonitor([]),
@@ -101,6 +112,12 @@ def test_names_on_temporal() -> None:
     assert PERFORM_ACTIVITY == "workflowRuntimeV2Perform"
     assert FLUSH_ACTIVITY == "workflowRuntimeV2Flush"
     assert WORKING_TIME_ACTIVITY == "workflowRuntimeV2WorkingTime"
+    assert EVENT_SIGNAL == "workflowRuntimeV2Event"
+    assert HUMAN_TASK_SIGNAL == "workflowRuntimeV2HumanTask"
+    assert QUOTA_RESUME_SIGNAL == "workflowRuntimeV2QuotaResume"
+    assert CURRENT_STEP_QUERY == "workflowRuntimeV2CurrentStep"
+    assert CURRENT_WAIT_QUERY == "workflowRuntimeV2CurrentWait"
+    assert SUMMARY_QUERY == "workflowRuntimeV2InterpreterSummary"
     assert workflow_id(RUN) == f"workflow-runtime-v2:run:{RUN}"
     start = {field.alias for field in RunInput.model_fields.values()}
     assert start >= {
@@ -151,7 +168,9 @@ async def test_names_of_tables(database: Database) -> None:
         "workflow_definition_versions",
         "workflow_runs",
         "workflow_run_steps",
+        "workflow_events",
         "alga_api_keys",
+        "alga_data",
         "alga_state_transitions",
         "alga_workflows_core_version",
     }

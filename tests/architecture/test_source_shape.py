@@ -40,6 +40,10 @@ STATE_OF_THREADS = {
     "alga_workflows_core.expressions.sources._current",
 }
 
+# A log line is written by whoever has something to say, libraries too: what none of them may say
+# can only lie in the context of the task.
+STATE_OF_TASKS = {"alga_workflows_core.infra.log_masks._current"}
+
 # What must be made by `compose` and handed down.
 LIVE_THINGS = (
     asyncio.Event,
@@ -76,7 +80,7 @@ def is_value(value: object) -> bool:
 def is_state(name: str, value: object) -> bool:
     """Whether `value`, found in a module, is something that lives, or waits to be filled."""
     kind = type(value)
-    if name in STATE_OF_THREADS:
+    if name in STATE_OF_THREADS | STATE_OF_TASKS:
         return False
     if kind.__module__.split(".")[0] in OURS:
         return not is_value(value) or kind.__name__.endswith("Settings")

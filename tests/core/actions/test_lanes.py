@@ -90,3 +90,31 @@ def test_a_remote_call_begins_a_new_chain_and_a_pure_one_does_not() -> None:
 def test_sizes_are_bytes_of_json(value: Any, size: int) -> None:
     """UTF-8, as the history will carry it; also for text that is none."""
     assert encoded_size(value) == size
+
+
+def test_a_pure_action_gets_no_secret() -> None:
+    """It would be written into the history; the error names the places, and the chain goes on."""
+    chooser = LaneChooser(own_queue=OURS)
+    with pytest.raises(StepError) as raised:
+        chooser.choose(pinned(ActionKind.PURE), SMALL, step="s", secrets={"/b": "B", "/a": "A"})
+    error = raised.value.info
+    assert (error.code, error.category, error.step) == (
+        "SECRET_NOT_ALLOWED",
+        Category.VALIDATION,
+        "s",
+    )
+    assert error.details == {"inputs": ["/a", "/b"]}
+    assert error.retryable is False
+
+
+@pytest.mark.parametrize(
+    ("action", "lane"),
+    [
+        (pinned(ActionKind.READ), Lane.LOCAL),
+        (pinned(ActionKind.UNSAFE, short=False), Lane.REMOTE),
+    ],
+)
+def test_other_actions_get_secrets(action: PinnedAction, lane: Lane) -> None:
+    """In the lane that they would take without."""
+    chooser = LaneChooser(own_queue=OURS)
+    assert chooser.choose(action, SMALL, step="s", secrets={"/a": "A"}) is lane

@@ -58,6 +58,7 @@ async def test_level_and_fields_may_be_left_out() -> None:
         {"message": "a", "level": "critical"},
         {"message": "a", "fields": [1]},
         {"message": "a", "fields": {str(number): 1 for number in range(51)}},
+        {"message": "a", "fields": {"text": "x" * 16 * 1024}},
         {"message": "a", "exc_info": True},
     ],
 )

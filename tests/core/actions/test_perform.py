@@ -11,7 +11,7 @@ from pydantic import AnyHttpUrl, BaseModel, Field, SecretStr
 from pydantic import ValidationError as PydanticError
 
 from alga_workflows_core.actions.contract import Action, Invocation, action
-from alga_workflows_core.actions.errors import ActionError
+from alga_workflows_core.actions.errors import ActionError, InterruptedActionError
 from alga_workflows_core.actions.lanes import MAX_LOCAL_BYTES, MAX_REMOTE_BYTES
 from alga_workflows_core.actions.perform import Performer
 from alga_workflows_core.actions.registry import Registry
@@ -211,10 +211,37 @@ async def test_an_error_is_small_and_json_whatever_an_action_puts_in(
     assert len(json.dumps(shown, ensure_ascii=False).encode()) <= 16 * 1024
 
 
-async def test_a_cancellation_is_nobody_s_failure() -> None:
-    """It passes through, so that a worker can stop."""
-    with pytest.raises(asyncio.CancelledError):
-        await perform(made(asyncio.CancelledError()), {})
+@pytest.mark.parametrize(
+    ("kind", "unknown"), [(ActionKind.READ, False), (ActionKind.IDEMPOTENT, True)]
+)
+async def test_a_call_that_is_cancelled_says_whether_it_may_have_taken_effect(
+    kind: ActionKind, unknown: bool
+) -> None:
+    """Not if it only reads; an idempotent one may have, and may be made again."""
+    began = asyncio.Event()
+
+    @action("a.b", version=1, kind=kind)
+    async def waits(request: Form) -> Anything:
+        began.set()
+        await asyncio.Event().wait()
+        return Anything()
+
+    performing = asyncio.ensure_future(perform(waits, {}))
+    async with asyncio.timeout(5):
+        await began.wait()
+    performing.cancel()
+    with pytest.raises(InterruptedActionError) as raised:
+        await performing
+    assert raised.value.info().code == "CANCELED"
+    assert raised.value.category is Category.CANCELLED
+    assert (raised.value.unknown, raised.value.repeatable) == (unknown, True)
+
+
+async def test_a_cancellation_that_nobody_asked_for_is_a_crash() -> None:
+    """What a handler makes of its own tasks is its own affair."""
+    error = await failure(made(asyncio.CancelledError()))
+    assert error.error_code == "ACTION_FAILED"
+    assert error.retryable
 
 
 async def test_an_action_that_takes_too_long_is_ended() -> None:

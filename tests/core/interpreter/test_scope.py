@@ -86,26 +86,37 @@ def test_a_branch_goes_on_from_its_json() -> None:
     assert after.vars == {"a": {"b": 1, "c": 2}}
 
 
-def test_a_join_that_makes_the_run_too_heavy_fails_at_its_step() -> None:
-    """Each branch is within the limit, both together are not; nothing is written then."""
+def test_branches_count_together() -> None:
+    """Each branch is within the limit, both together are not: the write that crosses it fails, and
+    nothing is written. What a branch wrote does not count any more when it is over.
+    """
     half = "x" * (MAX_CARRIED_BYTES // 2)
     outer = scope("p" * 100, n=1)
-    lanes = [outer.branch(), outer.branch()]
-    for name, lane in zip("ab", lanes, strict=True):
-        lane.assign(f"vars.{name}", half, "in a branch")
-    error = refusal(lambda: outer.join(lanes, "loop/parallel"))
-    assert (error.code, error.category, error.step) == (
-        "SIZE_LIMIT",
-        Category.LIMIT,
-        "loop/parallel",
-    )
+    first, second = outer.branch(), outer.branch()
+    first.assign("vars.a", half, "first")
+    error = refusal(lambda: second.assign("vars.b", half, "second"))
+    assert (error.code, error.category, error.step) == ("SIZE_LIMIT", Category.LIMIT, "second")
     assert error.details is not None
-    assert error.details["bytes"] == encoded_size("p" * 100) + encoded_size(
-        {"n": 1, "a": half, "b": half}
-    )
-    assert outer.vars == {"n": 1}
-    outer.join(lanes[1:], "loop/parallel")
+    assert error.details["limit"] == MAX_CARRIED_BYTES
+    written = encoded_size({"vars.a": half}) + encoded_size({"vars.b": half})
+    least = encoded_size("p" * 100) + encoded_size({"n": 1}) + written
+    assert least <= error.details["bytes"] <= least + 100
+    assert second.vars == {"n": 1}
+    first.free()
+    second.assign("vars.b", half, "second")
+    second.free()
+    outer.join([second], "join")
     assert outer.vars == {"n": 1, "b": half}
+
+
+def test_a_join_that_makes_the_run_too_heavy_fails_at_its_step() -> None:
+    """Nothing is written then."""
+    outer = scope("p" * 100, n=1)
+    lane = outer.branch()
+    lane.assign("vars.a", "x" * (MAX_CARRIED_BYTES // 2), "in a branch")
+    error = refusal(lambda: outer.join([lane], "loop/parallel"))
+    assert (error.code, error.step) == ("SIZE_LIMIT", "loop/parallel")
+    assert outer.vars == {"n": 1}
 
 
 def test_a_branch_has_the_limit_of_its_run() -> None:

@@ -21,6 +21,7 @@ from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.types.states import (
     DEFINITION_TRANSITIONS,
     DELIVERY_TRANSITIONS,
+    EVENT_TRANSITIONS,
     FINAL_RUN_STATES,
     RUN_TRANSITIONS,
     STEP_TRANSITIONS,
@@ -38,6 +39,7 @@ TABLES: dict[str, Mapping[StrEnum, frozenset[StrEnum]]] = {
     "definition": {**DEFINITION_TRANSITIONS},
     "wait": {**WAIT_TRANSITIONS},
     "delivery": {**DELIVERY_TRANSITIONS},
+    "event": {**EVENT_TRANSITIONS},
 }
 
 

@@ -14,17 +14,13 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.infra.database import Database, sqlstate
 from alga_workflows_core.infra.settings import DatabaseSettings, load
-from alga_workflows_core.storage.api_keys import ApiKeys
-from alga_workflows_core.storage.definitions import Definitions, NewVersion
-from alga_workflows_core.storage.runs import Runs
-from alga_workflows_core.storage.steps import Steps
+from alga_workflows_core.storage.definitions import NewVersion
+from alga_workflows_core.storage.entries import NewValue, Page
 from alga_workflows_core.storage.tables import metadata
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
-from alga_workflows_core.storage.waits import Waits
 from alga_workflows_core.types.states import RunStatus, StepStatus
 from tests.core.storage import rows
 
@@ -38,6 +34,20 @@ VERSION = NewVersion(
 NEW_RUN = replace(rows.NEW_RUN, id=RUN, payload={"card": "4711-secret"})
 CHANGE = replace(rows.CLOSED, id=RUN, status=RunStatus.RUNNING, started_at=None, closed_at=None)
 STEP = replace(rows.STEP, status=StepStatus.RUNNING, finished_at=None)
+VALUE = NewValue(value={"n": 1}, size=8)
+
+
+async def stage(work: UnitOfWork, event_id: str) -> bool:
+    """An event, unless it is there."""
+    return await work.events.stage(
+        source="shop",
+        event_id=event_id,
+        event_type="ORDER_PAID",
+        subject=None,
+        correlation_key="17",
+        data={"n": 1},
+        published_by_run=RUN,
+    )
 
 
 async def fill(work: UnitOfWork) -> None:
@@ -49,6 +59,15 @@ async def fill(work: UnitOfWork) -> None:
     await work.runs.add(NEW_RUN)
     await work.steps.apply(RUN, [STEP])
     await work.api_keys.add(KEY, name="laptop", role="admin", key_hash=f"hash of {work.tenant}")
+    await work.data.change("counters", "seen", lambda _present: VALUE)
+    await stage(work, "1")
+
+
+async def entries(work: UnitOfWork) -> Page:
+    """All that `fill` has put into `counters`."""
+    return await work.data.list(
+        "counters", prefix="", after="", limit=10, values=True, most_bytes=1000
+    )
 
 
 async def everything(work: UnitOfWork) -> dict[str, Any]:
@@ -63,30 +82,16 @@ async def everything(work: UnitOfWork) -> dict[str, Any]:
         "runs": await work.runs.list(after=None, limit=10),
         "steps": await work.steps.list(RUN, after=None, limit=10),
         "keys": await work.api_keys.list(),
+        "entry": await work.data.get("counters", "seen"),
+        "entries": (await entries(work)).entries,
     }
-
-
-class _Opened(Runs):
-    """Gives away the connection of a repository, which nothing outside the tests needs."""
-
-    @staticmethod
-    def connection_of(runs: Runs) -> AsyncConnection:
-        return runs._connection
 
 
 @asynccontextmanager
 async def mistaken(storage: Storage) -> AsyncGenerator[UnitOfWork]:
     """Repositories of OURS in a transaction of THEIRS: the mistake that the database stops."""
-    async with storage.unit_of_work(THEIRS) as work:
-        connection = _Opened.connection_of(work.runs)
-        yield UnitOfWork(
-            tenant=OURS,
-            definitions=Definitions(connection, OURS),
-            runs=Runs(connection, OURS),
-            steps=Steps(connection, OURS),
-            api_keys=ApiKeys(connection, OURS),
-            waits=Waits(connection, OURS),
-        )
+    async with storage.transaction(THEIRS) as connection:
+        yield storage.within(connection, OURS)
 
 
 @pytest_asyncio.fixture
@@ -112,6 +117,7 @@ async def _change_all(work: UnitOfWork) -> None:
     await work.runs.postpone_start(RUN, 3600)
     await work.runs.fail_start(RUN, {"code": "THEIRS"})
     await work.api_keys.revoke(KEY)
+    assert await work.data.remove("counters", "seen", lambda _present: None) is None
 
 
 async def test_rows_of_another_tenant_are_not_changed(filled: Storage) -> None:
@@ -136,6 +142,8 @@ WRITES: dict[str, Callable[[UnitOfWork], Awaitable[Any]]] = {
     "facts of an old run": lambda work: work.runs.apply(CHANGE),
     "step": lambda work: work.steps.apply(RUN, [replace(STEP, seq=9)]),
     "key": lambda work: work.api_keys.add(uuid4(), name="k", role="admin", key_hash="new"),
+    "entry": lambda work: work.data.change("counters", "mine", lambda _present: VALUE),
+    "event": lambda work: stage(work, "2"),
 }
 
 

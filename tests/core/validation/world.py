@@ -24,7 +24,7 @@ def record(required: Mapping[str, Any], **optional: Any) -> dict[str, Any]:
 
 
 def _action(
-    name: str, version: int, takes: dict[str, Any], gives: dict[str, Any]
+    name: str, version: int, takes: dict[str, Any], gives: dict[str, Any], *secrets: str
 ) -> tuple[tuple[str, int], ActionSpec]:
     spec = ActionSpec(
         id=name,
@@ -34,6 +34,7 @@ def _action(
         description=f"{name} of the desk.",
         input_schema=takes,
         output_schema=gives,
+        secret_fields=secrets,
     )
     return (name, version), spec
 
@@ -73,15 +74,21 @@ ACTIONS = dict(
                 token=TEXT,
             ),
             record({"chargeId": TEXT, "paidAt": TEXT}),
+            "/token",
         ),
         _action(
-            "billing.refund", 1, record({"chargeId": TEXT}, token=TEXT), record({"refundId": TEXT})
+            "billing.refund",
+            1,
+            record({"chargeId": TEXT}, token=TEXT),
+            record({"refundId": TEXT}),
+            "/token",
         ),
         _action(
             "mail.send",
             1,
             record({"to": TEXT, "subject": TEXT, "text": TEXT}, apiKey=TEXT),
             record({"messageId": TEXT}),
+            "/apiKey",
         ),
         _action(
             "stock.reserve",
@@ -118,6 +125,7 @@ ACTIONS = dict(
             1,
             record({"name": TEXT, "rows": {"type": "array"}}, signingKey=TEXT),
             record({"fileId": TEXT, "bytes": {"type": "integer"}}),
+            "/signingKey",
         ),
         _action("files.delete", 1, record({"fileId": TEXT}), record({})),
         _action(

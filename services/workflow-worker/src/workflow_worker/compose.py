@@ -41,6 +41,7 @@ from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.runs.starter import RunStarter
 from alga_workflows_core.runs.waits import WaitDesk
+from alga_workflows_core.storage.ledger import Ledger
 from alga_workflows_core.storage.migrate import check_revision
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import describe_namespace
@@ -87,7 +88,7 @@ async def serve(
         await check_revision(database)
         http_client = create_client(settings.egress.policy)
         undo.push_async_callback(http_client.aclose)
-        registry = Registry(builtin_actions(http_client))
+        registry = Registry(builtin_actions(http_client, Storage(database)))
         supervisor = _compose(
             settings, mode, database, client, telemetry, registry, on_ready=on_ready, stopping=stop
         )
@@ -114,17 +115,17 @@ def _compose(
     starter = PeriodicService(
         "run-starter", 1.0, run_starter.start_due, backoff=Backoff(longest=2.0)
     )
-    waits = WaitDesk(storage)
-    activities = RunActivities(
-        performer=Performer(registry),
-        rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
-        waits=waits,
-    )
     deliverer = PeriodicService(
         "deliverer",
         1.0,
         Deliverer(storage=storage, client=client).deliver_due,
         backoff=Backoff(longest=2.0),
+    )
+    waits = WaitDesk(storage, poke=deliverer.poke)
+    activities = RunActivities(
+        performer=Performer(registry, ledger=Ledger(storage)),
+        rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
+        waits=waits,
     )
     poller = _poller(settings.process, client, registry, activities)
     keys = KeyAccess(storage)
@@ -140,6 +141,7 @@ def _compose(
                 poke=starter.poke,
                 stopping=stopping,
             ),
+            waits=waits,
             actions=registry.specs(),
             processes=BoundedProcesses(),
             health=health,

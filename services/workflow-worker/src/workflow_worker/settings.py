@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 from pydantic import Field, SecretStr
 
 from alga_workflows_core.infra.egress.settings import EgressSettings
+from alga_workflows_core.infra.secrets.settings import SecretSettings
 from alga_workflows_core.infra.settings import (
     DatabaseSettings,
     HttpSettings,
@@ -47,6 +48,7 @@ class ServiceSettings:
     logs: LogSettings
     process: ProcessSettings
     egress: EgressSettings
+    secrets: SecretSettings
     dev: DevSettings
 
     @classmethod
@@ -59,6 +61,7 @@ class ServiceSettings:
             "logs": LogSettings,
             "process": ProcessSettings,
             "egress": EgressSettings,
+            "secrets": SecretSettings,
             "dev": DevSettings,
         }
         return cls(**dict(zip(models, load_all(*models.values(), environ=environ), strict=True)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from alga_workflows_core.actions.contract import Action, Invocation
 from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.actions.output import as_json
 from alga_workflows_core.definition import faults
-from alga_workflows_core.errors import AlgaError, Category
+from alga_workflows_core.definition.action_spec import ActionKind
+from alga_workflows_core.errors import AlgaError, Category, UnavailableError
 from alga_workflows_core.types.json import Json, JsonObject
 
 CRASHED = "ACTION_FAILED"
@@ -22,16 +23,40 @@ async def call_handler(action: Action, request: JsonObject, invocation: Invocati
 
     ActionError on any failure. No message holds a value of the input.
     """
+    return await answer(action, validated(action, request), invocation)
+
+
+def validated(action: Action, request: JsonObject) -> BaseModel:
+    """The input as the handler takes it; ActionError `ACTION_INPUT_INVALID`."""
     try:
-        model = action.input_model.model_validate(request, by_alias=True, by_name=False)
+        return action.input_model.model_validate(request, by_alias=True, by_name=False)
     except ValidationError as error:
         raise ActionError(
             "ACTION_INPUT_INVALID",
             f"The input of {action.spec.id} is not valid: {_told(error)}.",
             category=Category.VALIDATION,
         ) from error
+
+
+def kind_of_call(action: Action, request: BaseModel, invocation: Invocation) -> ActionKind:
+    """What may happen when this very call is made again; ActionError if nobody can tell."""
     try:
-        output = await action.handler(model, invocation)
+        return action.kind_of(request, invocation)
+    except Exception as error:
+        # Other people's code, as the handler is.
+        raise ActionError(
+            CRASHED,
+            f"{action.spec.id} raised {type(error).__name__} when it was asked for its kind.",
+        ) from error
+
+
+async def answer(action: Action, request: BaseModel, invocation: Invocation) -> Json:
+    """Call a handler; its output as JSON, checked and within its size limit.
+
+    ActionError on any failure; it is `unknown` unless the handler raised it on purpose.
+    """
+    try:
+        output = await action.handler(request, invocation)
     except ActionError:
         raise
     except TimeoutError as error:
@@ -40,14 +65,18 @@ async def call_handler(action: Action, request: JsonObject, invocation: Invocati
             f"{action.spec.id} waited for something that did not come in time.",
             category=Category.TIMEOUT,
             retryable=True,
+            unknown=True,
         ) from error
     except AlgaError as error:
+        unavailable = isinstance(error, UnavailableError)
         raise ActionError(
             error.error_code,
             error.message,
-            category=Category.ACTION,
+            category=Category.TRANSIENT if unavailable else Category.ACTION,
+            retryable=unavailable,
             details=error.details,
             remedy=error.remedy,
+            unknown=True,
         ) from error
     except Exception as error:
         # A handler is other people's code: whatever it raises becomes a failure of its step. What
@@ -57,8 +86,14 @@ async def call_handler(action: Action, request: JsonObject, invocation: Invocati
             f"{action.spec.id} raised {type(error).__name__}.",
             category=Category.ACTION,
             retryable=True,
+            unknown=True,
         ) from error
-    return as_json(action, output)
+    try:
+        return as_json(action, output)
+    except ActionError as error:
+        # It has done what it does, though nobody can use what it says.
+        error.unknown = True
+        raise
 
 
 def _told(error: ValidationError) -> str:

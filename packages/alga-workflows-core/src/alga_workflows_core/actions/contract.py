@@ -21,6 +21,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from alga_workflows_core.actions.secret_fields import secret_fields
 from alga_workflows_core.definition.action_spec import ActionKind, ActionSpec, RetrySpec
 
 AUTHORED_QUEUE = "workflow-runtime-v2"
@@ -98,7 +99,9 @@ def action(
     `kind_of` tells the kind of one call from its input and key, where that differs; `kind` is the
     most dangerous of them. `timeout` is seconds per attempt. `short` promises two seconds and 256
     KiB of output at most, and lets a read, idempotent or transactional action run beside the
-    workflow instead of through a task queue. The first line of the docstring is the description.
+    workflow instead of through a task queue. Fields of the input that are `SecretStr` are the
+    contract's `secret_fields`; a pure action has none. The first line of the docstring is the
+    description.
     TypeError where the function has another shape, ValueError where a value is out of its range.
     """
     if not ACTION_ID.fullmatch(action_id):
@@ -116,6 +119,10 @@ def action(
                 return await function(request, invocation)
             return await function(request)
 
+        takes = input_model.model_json_schema(by_alias=True)
+        secrets = secret_fields(takes)
+        if secrets and kind is ActionKind.PURE:
+            raise ValueError(f"{action_id}: a pure action gets no secrets, as {secrets[0]} is one")
         lines = (inspect.getdoc(function) or action_id).splitlines()
         return Action(
             spec=ActionSpec(
@@ -127,8 +134,9 @@ def action(
                 retry=retry or RetrySpec(),
                 queue=queue,
                 description=lines[0],
-                input_schema=input_model.model_json_schema(by_alias=True),
+                input_schema=takes,
                 output_schema=output_model.model_json_schema(by_alias=True, mode="serialization"),
+                secret_fields=secrets,
             ),
             input_model=input_model,
             output_model=output_model,

@@ -8,9 +8,12 @@ which ends the task at no cost.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 
 from alga_workflows_core.definition.action_spec import ActionKind, PinnedAction
+from alga_workflows_core.errors import Category, ErrorInfo
+from alga_workflows_core.interpreter.effects import StepError
 from alga_workflows_core.interpreter.sizes import check_size, encoded_size
 from alga_workflows_core.types.json import JsonObject
 
@@ -34,11 +37,23 @@ class LaneChooser:
         self._own_queue = own_queue
         self._chain = 0
 
-    def choose(self, action: PinnedAction, request: JsonObject, *, step: str) -> Lane:
-        """The lane of one call; StepError `SIZE_LIMIT` if the input is over 1 MiB."""
+    def choose(
+        self,
+        action: PinnedAction,
+        request: JsonObject,
+        *,
+        step: str,
+        secrets: Collection[str] = (),
+    ) -> Lane:
+        """The lane of one call, in whose input `secrets` belong (JSON Pointers).
+
+        StepError `SIZE_LIMIT` if the input is over 1 MiB, `SECRET_NOT_ALLOWED` if a pure action
+        would get a secret: what runs inside the workflow is written into its history.
+        """
         size = encoded_size(request)
         check_size(size, limit=MAX_REMOTE_BYTES, what=f"The input of {action.id}", step=step)
         if action.kind is ActionKind.PURE:
+            _refuse_secrets(action, secrets, step)
             return Lane.INLINE
         local = (
             action.short
@@ -48,3 +63,16 @@ class LaneChooser:
         )
         self._chain = self._chain + 1 if local else 0
         return Lane.LOCAL if local else Lane.REMOTE
+
+
+def _refuse_secrets(action: PinnedAction, secrets: Collection[str], step: str) -> None:
+    if secrets:
+        raise StepError(
+            ErrorInfo(
+                code="SECRET_NOT_ALLOWED",
+                category=Category.VALIDATION,
+                message=f"{action.id} is pure: it runs inside the workflow and gets no secrets.",
+                details={"inputs": sorted(secrets)},
+                step=step,
+            )
+        )

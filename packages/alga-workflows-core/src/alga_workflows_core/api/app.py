@@ -17,6 +17,7 @@ from alga_workflows_core.api.routers import (
     runs,
     schemas,
     simulate,
+    waits,
 )
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.definition.action_spec import ActionSpec
@@ -25,6 +26,7 @@ from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.runs.service import RunService
+from alga_workflows_core.runs.waits import WaitDesk
 
 API = "/api/v1"
 # A definition may have 512 KiB in canonical form; as people write it, with indents, it has more.
@@ -38,6 +40,7 @@ class ApiParts:
     access: Access
     definitions: DefinitionService
     runs: RunService
+    waits: WaitDesk
     actions: Mapping[tuple[str, int], ActionSpec]
     processes: BoundedProcesses
     health: HealthMonitor
@@ -62,6 +65,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
     for router in (
         definitions.router(parts.definitions),
         runs.router(parts.runs),
+        waits.router(parts.waits),
         actions.router(parts.actions),
         schemas.router(),
         simulate.router(parts.processes),

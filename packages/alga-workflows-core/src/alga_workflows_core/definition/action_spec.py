@@ -57,11 +57,16 @@ class PinnedAction(Model):
 
 
 class ActionSpec(PinnedAction):
-    """The whole contract: also what people and validation need to know."""
+    """The whole contract: also what people and validation need to know.
+
+    `secret_fields`: JSON Pointers into the input to where secrets belong; `*` in one stands for
+    every item of a list or member of an object.
+    """
 
     description: str
     input_schema: JsonObject
     output_schema: JsonObject
+    secret_fields: tuple[str, ...] = ()
 
     def pinned(self) -> PinnedAction:
         """What a published version keeps of this contract."""

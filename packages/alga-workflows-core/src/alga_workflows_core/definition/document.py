@@ -127,6 +127,11 @@ class Definition(Part):
             raise field_fault("payloadSchemaRef", sentence)
         return self
 
+    def encoded_size(self) -> int:
+        """Bytes of the document as JSON, without what it leaves out."""
+        text = self.model_dump_json(by_alias=True, exclude_unset=True)
+        return len(text.encode())
+
 
 Definition.model_rebuild(_types_namespace={"Step": Step})
 

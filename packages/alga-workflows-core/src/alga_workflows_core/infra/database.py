@@ -93,7 +93,7 @@ class Database:
         try:
             yield
         except SQLAlchemyError as error:
-            if _is_outage(error):
+            if is_outage(error):
                 raise self._unavailable(error) from error
             raise
 
@@ -140,7 +140,8 @@ def sqlstate(error: BaseException) -> str:
     return getattr(original, "sqlstate", None) or ""
 
 
-def _is_outage(error: SQLAlchemyError) -> bool:
+def is_outage(error: SQLAlchemyError) -> bool:
+    """Whether the server, or the pool, is to blame and not what was asked of it."""
     if isinstance(error, PoolTimeout):
         return True
     if not isinstance(error, DBAPIError) or sqlstate(error).startswith(_LIMIT_EXCEEDED):

@@ -23,6 +23,7 @@ from structlog.stdlib import ExtraAdder, ProcessorFormatter
 from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from alga_workflows_core.infra.log_masks import current_mask
 from alga_workflows_core.infra.settings import LogSettings
 
 MASK = "***"
@@ -114,7 +115,11 @@ def bind_run(
 
 
 def mask_secrets(text: str) -> str:
-    """`text` without the passwords in URLs and the values in `password=…`, `token=…` and such."""
+    """`text` without the secrets that are open here, the passwords in URLs and the values in
+    `password=…`, `token=…` and such."""
+    opened = current_mask()
+    if opened is not None:
+        text = opened(text)
     return _ASSIGNED_SECRET.sub(rf"\1{MASK}", _URL_PASSWORD.sub(rf"\1:{MASK}@", text))
 
 
@@ -162,15 +167,16 @@ def _from_record(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 def _plain(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Reduce the event to JSON values and mask its secrets."""
     return {
-        key: MASK if _holds_secret(key, value) else _masked(value) for key, value in event.items()
+        _masked_key(key): MASK if _holds_secret(key, value) else _masked(value)
+        for key, value in event.items()
     }
 
 
 def _masked(value: Any, depth: int = 0) -> Any:
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+    if isinstance(value, int | float):
+        return _masked_number(value)
     if isinstance(value, str):
         return mask_secrets(value)
     if depth > _DEEPEST:
@@ -178,7 +184,9 @@ def _masked(value: Any, depth: int = 0) -> Any:
     if isinstance(value, Mapping):
         entries = cast("Mapping[Any, Any]", value)
         return {
-            str(key): MASK if _holds_secret(str(key), inner) else _masked(inner, depth + 1)
+            _masked_key(str(key)): (
+                MASK if _holds_secret(str(key), inner) else _masked(inner, depth + 1)
+            )
             for key, inner in entries.items()
         }
     if isinstance(value, list | tuple | set | frozenset):
@@ -186,6 +194,19 @@ def _masked(value: Any, depth: int = 0) -> Any:
     if isinstance(value, BaseException):
         return mask_secrets(f"{type(value).__name__}: {value}")
     return mask_secrets(str(value))
+
+
+def _masked_number(value: float) -> Any:
+    if not math.isfinite(value):
+        return str(value)
+    opened = current_mask()
+    return MASK if opened is not None and opened(str(value)) == MASK else value
+
+
+def _masked_key(key: str) -> str:
+    # Keys are written in the code, but those of what an action got may be anything.
+    opened = current_mask()
+    return key if opened is None or key in _LEADING else opened(key)
 
 
 def _holds_secret(key: str, value: Any) -> bool:

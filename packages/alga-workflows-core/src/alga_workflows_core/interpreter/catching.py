@@ -8,6 +8,7 @@ from dataclasses import replace
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.expressions.errors import TIMEOUT
 from alga_workflows_core.interpreter.sizes import MAX_ERROR_BYTES, encoded_size
+from alga_workflows_core.interpreter.weighing import ERROR_ROOM
 
 
 def is_fatal(error: ErrorInfo) -> bool:
@@ -42,6 +43,29 @@ def bounded(error: ErrorInfo) -> ErrorInfo:
     return replace(bare, cause=None, message=f"{error.message[:_SHORT]}…")
 
 
+def shortened(error: ErrorInfo) -> ErrorInfo:
+    """`error` in so few bytes that there is room for it whatever the run carries.
+
+    Details go first, then causes, the place and at last its code.
+    """
+    short = _bare(error)
+    alone = replace(short, cause=None)
+    unplaced = replace(alone, step=None)
+    coded = replace(unplaced, message="", code=error.code[:_SHORTEST])
+    for smaller in (short, alone, unplaced, coded):
+        if encoded_size(smaller.as_json()) <= _ROOM:
+            return smaller
+    # Characters may need six bytes each.
+    return replace(coded, code="SIZE_LIMIT", category=Category.LIMIT)
+
+
+def _bare(error: ErrorInfo) -> ErrorInfo:
+    cause = None if error.cause is None else _bare(error.cause)
+    return replace(error, message=error.message[:_SHORTEST], details=None, cause=cause)
+
+
+_ROOM = ERROR_ROOM - len('{"o": "succeeded", "err": }')
+_SHORTEST = 80
 _OMITTED = {"omitted": "The details are too large for an error."}
 _SHORT = 1000
 

@@ -12,9 +12,10 @@ from typing import TypeAlias
 from alga_workflows_core.definition.policies import OnError
 from alga_workflows_core.errors import ErrorInfo
 from alga_workflows_core.interpreter import undo
-from alga_workflows_core.interpreter.catching import is_fatal
+from alga_workflows_core.interpreter.catching import because_of, is_fatal
+from alga_workflows_core.interpreter.effects import StepError
 from alga_workflows_core.interpreter.outcome import Cancelled, Failed, Outcome, Settled
-from alga_workflows_core.interpreter.park import park
+from alga_workflows_core.interpreter.park import Decision, park
 from alga_workflows_core.interpreter.retrying import Erred, Succeeded, Tried
 from alga_workflows_core.interpreter.visit import Visit
 from alga_workflows_core.types.json import Json
@@ -88,12 +89,17 @@ async def _after_error(visit: Visit, on_error: OnError | None, erred: Erred) -> 
 
 
 async def parked(visit: Visit, error: ErrorInfo) -> AfterError:
-    """Park with `error` until an operator decides."""
-    visit.node["err"] = error.as_json()
-    decision = await park(visit, error)
+    """Park with `error` until an operator decides; it fails if there is no room to park it."""
+    if "err" not in visit.node:
+        error = visit.held.keep_error("err", error)
+    try:
+        decision = await park(visit, error)
+    except StepError as failure:
+        decision = Decision("fail", None)
+        error = because_of(failure.info, error)
     if isinstance(decision, Settled):
         return decision
-    del visit.node["err"]
+    visit.held.drop("err")
     if isinstance(decision, Cancelled):
         return decision
     if decision.do == "retry":

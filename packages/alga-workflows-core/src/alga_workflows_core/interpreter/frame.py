@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from alga_workflows_core.errors import ErrorInfo
 from alga_workflows_core.interpreter.cancel import CancelScope
 from alga_workflows_core.interpreter.scope import Scope
-from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.interpreter.undo_stack import UndoStack
+from alga_workflows_core.types.json import Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +23,7 @@ class Frame:
     scope: Scope
     cancel: CancelScope
     caught: ErrorInfo | None = None
-    undo: list[JsonObject] | None = None
+    undo: UndoStack | None = None
     place: tuple[int, ...] = ()
 
     def at(self, path: str) -> Frame:
@@ -37,7 +38,7 @@ class Frame:
         """Inside the catch of `error`."""
         return replace(self, caught=error, scope=self.scope.with_names({"error": error.as_json()}))
 
-    def undoing(self, stack: list[JsonObject]) -> Frame:
+    def undoing(self, stack: UndoStack) -> Frame:
         """Inside a saga with this stack."""
         return replace(self, undo=stack)
 

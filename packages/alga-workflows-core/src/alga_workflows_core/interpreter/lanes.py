@@ -23,6 +23,7 @@ from alga_workflows_core.interpreter.frame import Frame
 from alga_workflows_core.interpreter.outcome import Cancelled, Failed, Outcome, Settled
 from alga_workflows_core.interpreter.scope import Scope
 from alga_workflows_core.interpreter.visit import Visit
+from alga_workflows_core.interpreter.weighing import LANE_ROOM
 from alga_workflows_core.types.json import Json, JsonObject
 
 SIBLING = ErrorInfo(
@@ -73,7 +74,9 @@ class Lanes:
         budget = self.visit.run.lanes
         if "lim" not in node:
             loop = self.wanted is not None
-            node["lim"] = (budget.for_loop if loop else budget.for_branches)(self._at_most)
+            granted = (budget.for_loop if loop else budget.for_branches)(self._at_most)
+            node["lim"] = granted
+            self._make_room(granted)
         first = sorted(int(index) for index in running)
         while len(first) < node["lim"] and (index := self._take()) is not None:
             first.append(index)
@@ -82,6 +85,9 @@ class Lanes:
             self._keep()
             return Settled()
         budget.give_back(node["lim"])
+        for scope in self._scopes.values():
+            # From here on there is no one to wait for: they are joined, or dropped.
+            scope.free()
         if "out" in node:
             return outcomes.from_json(node["out"])
         reason = self.visit.frame.cancel.reason
@@ -101,6 +107,13 @@ class Lanes:
     @property
     def _node(self) -> JsonObject:
         return self.visit.node
+
+    def _make_room(self, granted: int) -> None:
+        try:
+            self.visit.held.share.place(LANE_ROOM * granted, self.visit.path)
+        except StepError:
+            self.visit.run.lanes.give_back(granted)
+            raise
 
     def _cancelled_outside(self) -> Outcome:
         reason = self.visit.frame.cancel.reason
@@ -137,10 +150,9 @@ class Lanes:
             self._node["cut"] = True
         if isinstance(outcome, Cancelled) or not scope.variables.written:
             # What a cancelled branch wrote is dropped.
-            del self._scopes[index]
+            self._scopes.pop(index).free()
         if stop is not None:
-            self._node["out"] = outcomes.as_json(stop.outcome)
-            self._stop(stop.outcome)
+            self._stop(self.visit.held.keep_outcome(stop.outcome))
         return False
 
     def _ended(self, index: int, outcome: Outcome, scope: Scope) -> Stop | None:
@@ -149,11 +161,7 @@ class Lanes:
             return Stop(outcome)
         if "out" in self._node or isinstance(outcome, Cancelled):
             return None
-        try:
-            return self.ended(index, outcome, scope)
-        except StepError as error:
-            # What the lane gives could not be had: that is how it failed.
-            return self.ended(index, Failed(error.info), scope)
+        return how_it_ended(self.ended, index, outcome, scope)
 
     def _stop(self, outcome: Outcome) -> None:
         self._cancel.cancel(outcome.error if isinstance(outcome, Failed) else SIBLING)
@@ -176,10 +184,19 @@ class Lanes:
         kept: list[tuple[str, Json]] = list(cast("JsonObject", self._node.pop("fin", {})).items())
         kept += [(index, lane.pop("v", [])) for index, lane in self._node["run"].items()]
         for index, writes in kept:
-            scope = self.visit.scope.branch()
-            for path, value in writes:
-                scope.assign(path, value, self.visit.path)
-            self._scopes[int(index)] = scope
+            self._scopes[int(index)] = self.visit.scope.branch(writes)
+
+
+def how_it_ended(ended: LaneEnded, index: int, outcome: Outcome, scope: Scope) -> Stop | None:
+    """What `ended` says. If what the lane gives cannot be had, that is how it failed."""
+    try:
+        return ended(index, outcome, scope)
+    except StepError as error:
+        try:
+            return ended(index, Failed(error.info), scope)
+        except StepError as failure:
+            # Not even that can be kept.
+            return Stop(Failed(failure.info))
 
 
 def _at_once() -> bool:

@@ -22,6 +22,9 @@ from alga_workflows_core.types.json import Json
 MAX_ELAPSED = "PT24H"
 """No attempt starts later than this after the first, where the policy says nothing."""
 
+RETRY_AFTER = "retryAfter"
+"""The detail of an error that says before how many seconds another attempt is pointless."""
+
 LONGEST_MS = 30 * 24 * 3600 * 1000
 """No delay is longer than thirty days, whatever the multiplier makes of it."""
 
@@ -95,14 +98,26 @@ def delay(policy: RetryPolicy, attempt: int, chance: float) -> timedelta:
     return timedelta(milliseconds=milliseconds)
 
 
+def speaks_of(policy: RetryPolicy, error: ErrorInfo) -> bool:
+    """Whether `policy` has such an error tried again."""
+    return error.retryable if policy.retry_on is None else names(policy.retry_on, error)
+
+
+def pointless_before(error: ErrorInfo) -> timedelta:
+    """How long another attempt is pointless, by what the error says; thirty days at most."""
+    told = (error.details or {}).get(RETRY_AFTER)
+    if isinstance(told, bool) or not isinstance(told, int | float) or not told > 0:
+        return timedelta()
+    return timedelta(milliseconds=min(told * 1000, LONGEST_MS))
+
+
 def _next(visit: Visit, policy: RetryPolicy, attempt: int, error: ErrorInfo) -> datetime | None:
     """When to try again; None if not."""
-    wanted = error.retryable if policy.retry_on is None else names(policy.retry_on, error)
-    if not wanted or attempt >= policy.max_attempts:
+    if attempt >= policy.max_attempts or not speaks_of(policy, error):
         return None
     now = visit.effects.now()
     chance = visit.effects.random() if policy.jitter else 0.0
-    due = now + delay(policy, attempt, chance)
+    due = now + max(delay(policy, attempt, chance), pointless_before(error))
     first = datetime.fromisoformat(visit.node["t"])
     last = due_after(policy.max_elapsed or MAX_ELAPSED, first, visit.run.zone)
     return None if due > last else due

@@ -31,12 +31,16 @@ from alga_workflows_core.interpreter.facts import (
     StepStarted,
 )
 from alga_workflows_core.interpreter.frame import Frame
+from alga_workflows_core.interpreter.holding import Holding
+from alga_workflows_core.interpreter.load import Load
 from alga_workflows_core.interpreter.outcome import Cancelled, Failed, Outcome, Returned, Settled
 from alga_workflows_core.interpreter.runners import RUNNERS
 from alga_workflows_core.interpreter.scope import Scope
+from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.interpreter.variables import Variables
 from alga_workflows_core.interpreter.visit import Visit, Wake
 from alga_workflows_core.interpreter.waits import PARK, Wait
+from alga_workflows_core.interpreter.weighing import state_weight
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import RunStatus, StepStatus
 
@@ -60,7 +64,8 @@ class Run:
     """Drives `effects`; knows neither Temporal nor a database.
 
     `state` is what `settled_state` answered in a former execution, else None: the run begins.
-    ValueError if it has another format.
+    ValueError if it has another format. `fixed_bytes`: what always travels with it besides the
+    payload, its definition and the contracts of its actions.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class Run:
         system: JsonObject,
         effects: Effects,
         state: JsonObject | None = None,
+        fixed_bytes: int = 0,
     ) -> None:
         self._definition = definition
         self.effects = effects
@@ -94,12 +100,16 @@ class Run:
         self._cancel = CancelScope()
         if held.get("cancel"):
             self._cancel.cancel(ErrorInfo.from_json(held["cancel"]))
+        variables = Variables.from_json(held["vars"]) if "vars" in held else Variables()
+        carried = fixed_bytes + encoded_size(payload) + variables.weight
+        self.load = Load(carried + state_weight(held))
         self._scope = Scope(
             payload=payload,
             system=system,
             sources=Sources(now=effects.now, random=effects.random),
             meta=self.meta,
-            initial=Variables.from_json(held["vars"]) if "vars" in held else None,
+            initial=variables,
+            load=self.load,
         )
 
     @property
@@ -121,15 +131,13 @@ class Run:
     @property
     def steps(self) -> Sequence[str]:
         """Paths of the steps that are under way and have no step under way in them."""
-        active = self._active
-        return [
-            path
-            for path in active
-            if not any(
-                other != path and other.startswith(path) and other[len(path)] in "/[~"
-                for other in active
-            )
-        ]
+        around = {
+            path[:end]
+            for path in self._active
+            for end, character in enumerate(path)
+            if character in "/[~"
+        }
+        return [path for path in self._active if path not in around]
 
     @property
     def waits(self) -> Sequence[Wait]:
@@ -170,15 +178,18 @@ class Run:
         self._paused = False
 
     def cancel(self, message: str = "The run was cancelled.", *, code: str = CANCELED) -> None:
-        """End it, with its clean-up; a second time changes nothing."""
+        """End it, with its clean-up; a second time changes nothing. A long message is cut."""
         category = Category.TIMEOUT if code == RUN_TIMEOUT else Category.CANCELLED
-        self._cancel.cancel(ErrorInfo(code=code, category=category, message=message))
+        self._cancel.cancel(ErrorInfo(code=code, category=category, message=message[:1000]))
 
     def resolve(self, key: str, resolution: JsonObject) -> bool:
-        """What has ended the wait `key`. False if it is not open, or was resolved before."""
+        """What has ended the wait `key`. False if it is not open, or was resolved before.
+
+        What the run cannot carry fails the step that waits for it, with SIZE_LIMIT.
+        """
         if self._waits.get(key, resolution) is not None:
             return False
-        self._waits[key] = resolution
+        self._waits[key] = self.load.receive(resolution)
         return True
 
     def settled_state(self) -> JsonObject:
@@ -247,14 +258,17 @@ class Run:
         return self._waits.get(key)
 
     def expect(self, wait: Wait) -> None:
-        """Take what resolves the wait from now on."""
-        self._waits.setdefault(wait.key, None)
+        """Take what resolves the wait from now on. StepError `SIZE_LIMIT` if it has no room."""
+        if wait.key not in self._waits:
+            self.load.expect(wait.key, wait.path)
+            self._waits[wait.key] = None
         self._waiting[wait.key] = wait
 
     def forget(self, key: str) -> None:
         """The wait `key` is over."""
-        self._waits.pop(key, None)
         self._waiting.pop(key, None)
+        if key in self._waits:
+            self.load.forget(key, self._waits.pop(key))
 
     # -----------------------------------------------------------------------------------------
 
@@ -283,21 +297,26 @@ class Run:
 
     async def _enter(self, step: Step, frame: Frame, node: JsonObject) -> Outcome:
         path = f"{frame.path}/{step.id}" if frame.path else step.id
-        if "n" not in node:
+        begins = "n" not in node
+        if begins:
             fields = {"path": path, "step_id": step.id, "type": step.type, "name": step.name}
             started = self.observe(StepStarted, **fields)
             node["b"] = [started.seq, started.at.isoformat()]
             node["n"] = {}
         self._active[path] = None
         inner = cast("JsonObject", node["n"])
-        visit = Visit(path=path, step=step, node=inner, frame=frame.at(path), run=self)
+        held = Holding.new(inner, self.load, path) if begins else Holding.of(inner, self.load, path)
+        visit = Visit(path=path, step=step, held=held, frame=frame.at(path), run=self)
         outcome: Outcome
         try:
+            if begins:
+                held.begin(step.type)
             outcome = await RUNNERS[step.type](step, visit)
         except StepError as error:
             outcome = Failed(error.info)
         self._active.pop(path, None)
         if not isinstance(outcome, Settled):
+            held.share.free()
             self._ended(visit, outcome, cast("list[Json]", node["b"]))
         return outcome
 

@@ -10,8 +10,9 @@ from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.expressions import engine
 from alga_workflows_core.interpreter import resolution
 from alga_workflows_core.interpreter.effects import StepError
+from alga_workflows_core.interpreter.load import Load, Share
 from alga_workflows_core.interpreter.resolution import ResolvedInput
-from alga_workflows_core.interpreter.sizes import MAX_CARRIED_BYTES, check_size, encoded_size
+from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.interpreter.variables import Variables
 from alga_workflows_core.types.json import Json, JsonObject
 
@@ -21,7 +22,7 @@ class _Place:
     """Where all views of one scope find its variables."""
 
     variables: Variables
-    payload_size: int
+    share: Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,7 +31,8 @@ class Scope:
 
     `names` are those of enclosing loops, in a catch `error`, in a mapping `event`: derived while
     walking down, never stored. None of them hides the four. `initial` is what `vars` starts with;
-    what it has become is `variables`. Nobody changes a value that a scope was given or hands out,
+    what it has become is `variables`. `load`: what the run carries, payload and variables included;
+    without one these are all. Nobody changes a value that a scope was given or hands out,
     so values handed out earlier stay what they were.
     """
 
@@ -40,11 +42,14 @@ class Scope:
     meta: JsonObject = field(default_factory=dict[str, Json])
     names: Mapping[str, Json] = field(default_factory=dict[str, Json])
     initial: InitVar[Variables | None] = None
+    load: InitVar[Load | None] = None
     _place: _Place | None = None
 
-    def __post_init__(self, initial: Variables | None) -> None:
+    def __post_init__(self, initial: Variables | None, load: Load | None) -> None:
         if self._place is None:
-            place = _Place(initial or Variables(), encoded_size(self.payload))
+            variables = initial or Variables()
+            load = load or Load(encoded_size(self.payload) + variables.weight)
+            place = _Place(variables, Share(load, variables.weight))
             object.__setattr__(self, "_place", place)
 
     @property
@@ -64,10 +69,18 @@ class Scope:
         """
         return replace(self, names={**self.names, **names})
 
-    def branch(self) -> Scope:
-        """A scope with a copy of the variables, whose writes are its own until it is joined."""
-        place = _Place(self.variables.branch(), self._held.payload_size)
-        return replace(self, _place=place)
+    def branch(self, writes: Sequence[Json] = ()) -> Scope:
+        """A scope with a copy of the variables, whose writes are its own until it is joined.
+
+        `writes`: what it has written already, and the run carries, as `Variables.as_json` has them.
+        """
+        variables = Variables.from_json({"writes": writes}, self.variables)
+        share = Share(self._held.share.load, variables.weight)
+        return replace(self, _place=_Place(variables, share))
+
+    def free(self) -> None:
+        """A branch is over: what it wrote is not carried any more, as its own at least."""
+        self._held.share.free()
 
     def join(self, branches: Sequence[Scope], step: str) -> None:
         """Carry out what was written in `branches`, in their order, never that of completion.
@@ -128,13 +141,9 @@ class Scope:
         return cast("_Place", self._place)
 
     def _set(self, variables: Variables, step: str) -> None:
-        check_size(
-            self._held.payload_size + variables.size,
-            limit=MAX_CARRIED_BYTES,
-            what="The payload and the variables together",
-            step=step,
-        )
-        self._held.variables = variables
+        held = self._held
+        held.share.grow(variables.weight - held.variables.weight, step)
+        held.variables = variables
 
     def _evaluate(self, text: str, step: str) -> Json:
         try:

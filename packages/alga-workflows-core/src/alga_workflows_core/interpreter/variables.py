@@ -9,6 +9,7 @@ from typing import cast
 
 from alga_workflows_core.definition import paths
 from alga_workflows_core.interpreter.sizes import encoded_size
+from alga_workflows_core.interpreter.weighing import write_weight, writes_weight
 from alga_workflows_core.types.json import Json, JsonObject
 
 
@@ -17,7 +18,8 @@ class Variables:
     """A value: what would change it answers another one that shares all that stayed the same.
 
     `values` is what expressions see as `vars`; nobody changes it in place. `size` is its
-    `encoded_size`, kept up to date by differences. `written` is None unless this is a branch; then
+    `encoded_size`, kept up to date by differences, and so is `written_weight`, what the branch's
+    writes weigh. `written` is None unless this is a branch; then
     it names what the branch wrote, in an order that gives the same result as all its writes.
 
     Of `written`, no path lies inside another: a write takes the place of the former ones inside
@@ -30,6 +32,7 @@ class Variables:
     values: JsonObject = field(default_factory=dict[str, Json])
     size: int = len("{}")
     written: tuple[str, ...] | None = None
+    written_weight: int = 0
 
     @classmethod
     def of(cls, values: JsonObject) -> Variables:
@@ -38,16 +41,27 @@ class Variables:
 
     def assign(self, path: str, value: Json) -> Variables:
         """These with `value` at `path`, which `paths.fault_of` finds nothing wrong with."""
-        return replace(
-            self,
-            values=paths.assign(self.values, path, value),
-            size=self.size + _growth(self.values, _segments(path), encoded_size(value)),
-            written=None if self.written is None else _recorded(self.written, path),
-        )
+        growth = _growth(self.values, _segments(path), encoded_size(value))
+        made = replace(self, values=paths.assign(self.values, path, value), size=self.size + growth)
+        if self.written is None:
+            return made
+        written = _recorded(self.written, path)
+        if written is not self.written:
+            growth = write_weight(path, value) - sum(
+                write_weight(former, _at(self.values, _segments(former)))
+                for former in self.written
+                if former not in written or former == path
+            )
+        return replace(made, written=written, written_weight=self.written_weight + growth)
+
+    @property
+    def weight(self) -> int:
+        """What a run carries of them: of a branch its writes only."""
+        return self.size if self.written is None else writes_weight(self.written_weight)
 
     def branch(self) -> Variables:
         """A copy for a branch or an item of a loop; its writes are recorded."""
-        return replace(self, written=())
+        return replace(self, written=(), written_weight=0)
 
     def join(self, branches: Sequence[Variables]) -> Variables:
         """These with the writes of each of `branches`, in their order. ValueError for no branch.

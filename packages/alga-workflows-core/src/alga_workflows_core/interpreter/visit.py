@@ -14,6 +14,8 @@ from alga_workflows_core.interpreter.budget import LaneBudget
 from alga_workflows_core.interpreter.effects import Effects, StepError
 from alga_workflows_core.interpreter.facts import Fact
 from alga_workflows_core.interpreter.frame import Frame
+from alga_workflows_core.interpreter.holding import Holding
+from alga_workflows_core.interpreter.load import Load
 from alga_workflows_core.interpreter.outcome import Outcome
 from alga_workflows_core.interpreter.scope import Scope
 from alga_workflows_core.interpreter.waits import Wait
@@ -30,12 +32,15 @@ class Wake(Enum):
 
 
 class Walker(Protocol):
-    """The run, as far as steps use it. `acting`: how many actions are under way."""
+    """The run, as far as steps use it. `acting`: how many actions are under way; `load`: how much
+    it carries.
+    """
 
     effects: Effects
     zone: str
     meta: JsonObject
     lanes: LaneBudget
+    load: Load
     acting: int
 
     async def walk(self, steps: Sequence[Step], frame: Frame, node: JsonObject) -> Outcome:
@@ -70,7 +75,7 @@ class Walker(Protocol):
         ...
 
     def expect(self, wait: Wait) -> None:
-        """Take what resolves the wait from now on."""
+        """Take what resolves the wait from now on. StepError `SIZE_LIMIT` if it has no room."""
         ...
 
     def forget(self, key: str) -> None:
@@ -83,15 +88,21 @@ class Visit:
     """One execution of one step.
 
     `path` has loop indices. `frame` is what holds where the step stands, with its own path.
-    `node` is the step's part of the cursor. `output` is what the step's row shows as its output.
+    `held` is the step's part of the cursor and what it holds. `output` is what the step's row shows
+    as its output.
     """
 
     path: str
     step: Step
-    node: JsonObject
+    held: Holding
     frame: Frame
     run: Walker
     output: Json = None
+
+    @property
+    def node(self) -> JsonObject:
+        """The step's part of the cursor."""
+        return self.held.node
 
     @property
     def scope(self) -> Scope:

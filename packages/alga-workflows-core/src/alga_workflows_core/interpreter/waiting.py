@@ -6,7 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from alga_workflows_core.errors import ErrorInfo
+from alga_workflows_core.interpreter import sizes
+from alga_workflows_core.interpreter.effects import StepError
 from alga_workflows_core.interpreter.facts import WaitClosed, WaitOpened
+from alga_workflows_core.interpreter.holding import Holding
 from alga_workflows_core.interpreter.outcome import Settled
 from alga_workflows_core.interpreter.visit import Visit, Wake
 from alga_workflows_core.interpreter.waits import Closing, Wait, WaitKind
@@ -22,37 +26,60 @@ class Waited:
 
 
 async def wait_for(
-    visit: Visit, node: JsonObject, describe: Callable[[], Sequence[Wait]]
+    visit: Visit,
+    held: Holding,
+    describe: Callable[[], Sequence[Wait]],
+    *,
+    places: bool = False,
 ) -> Waited | Settled:
     """Wait until all of some waits with one deadline have been resolved, or it has passed.
 
-    `describe` is asked once; `node` keeps `{"ws": the waits}` while they are open, and `{"rs": what
-    ended them, "wk": wake}` while that is held by a pause. What came before a deadline or a cancel
-    is told, even if nobody had looked yet.
+    `describe` is asked once; the node of `held` keeps `{"ws": the waits}` while they are open, and
+    `{"rs": what ended them, "wk": wake}` while that is held by a pause. What came before a deadline
+    or a cancel is told, even if nobody had looked yet. StepError `SIZE_LIMIT` if what it is to wait
+    for, which `places` counts as part of where the run stands, cannot be carried; nothing is open
+    then.
     """
+    node = held.node
     if "rs" not in node:
-        wake = await _until_over(visit, node, describe)
+        wake = await _until_over(visit, held, describe, places)
         if wake is Wake.SETTLED:
             return Settled()
     # Deadlines pass while the run is paused; what that means is told when it goes on.
     if await visit.run.hold(visit.frame):
         return Settled()
     waited = Waited(Wake(node["wk"]), node["rs"])
-    for name in ("ws", "rs", "wk"):
-        del node[name]
+    held.drop("ws", "rs", "wk")
     return waited
 
 
+def too_large(visit: Visit, waited: Waited) -> ErrorInfo | None:
+    """The error `SIZE_LIMIT` if something came that the run could not carry."""
+    for resolution in waited.resolutions:
+        if resolution is not None and "tooLarge" in resolution:
+            size, limit = resolution["tooLarge"], resolution["limit"]
+            what = "What the run carries, with what it has waited for,"
+            return sizes.too_large(size, limit=limit, what=what, step=visit.path)
+    return None
+
+
+def refuse_too_large(visit: Visit, waited: Waited) -> None:
+    """StepError of `too_large`, if there is one."""
+    error = too_large(visit, waited)
+    if error is not None:
+        raise StepError(error)
+
+
 async def _until_over(
-    visit: Visit, node: JsonObject, describe: Callable[[], Sequence[Wait]]
+    visit: Visit, held: Holding, describe: Callable[[], Sequence[Wait]], places: bool
 ) -> Wake:
     """SETTLED while they are open; else they are closed, and the node says how they ended."""
-    run, effects = visit.run, visit.effects
+    run, effects, node = visit.run, visit.effects, held.node
     if "ws" not in node:
         waits = describe()
-        node["ws"] = [_as_json(wait) for wait in waits]
+        held.keep({"ws": [_as_json(wait) for wait in waits]}, places=places)
+        _expect(visit, held, waits)
         for wait in waits:
-            run.expect(wait)
             run.observe(
                 WaitOpened,
                 path=wait.path,
@@ -73,9 +100,24 @@ async def _until_over(
 
     wake = await run.block(ready, visit.frame, waits[0].due)
     if wake is not Wake.SETTLED:
-        node["rs"] = [await _close(visit, wait, wake) for wait in waits]
+        resolutions = [await _close(visit, wait, wake) for wait in waits]
+        for wait in waits:
+            run.forget(wait.key)
+        held.move_in("rs", resolutions)
         node["wk"] = wake.value
     return wake
+
+
+def _expect(visit: Visit, held: Holding, waits: Sequence[Wait]) -> None:
+    """All of them or none, before any is open."""
+    try:
+        for wait in waits:
+            visit.run.expect(wait)
+    except StepError:
+        for wait in waits:
+            visit.run.forget(wait.key)
+        held.drop("ws")
+        raise
 
 
 def next_key(visit: Visit, mark: str = "") -> str:
@@ -90,7 +132,9 @@ async def _close(visit: Visit, wait: Wait, wake: Wake) -> JsonObject | None:
     resolution = run.resolution(wait.key)
     if resolution is None:
         resolution = await visit.effects.close_wait(wait, closing)
-    run.forget(wait.key)
+        if resolution is not None:
+            run.resolve(wait.key, resolution)
+            resolution = run.resolution(wait.key)
     outcome = closing.upper() if resolution is None else "RESOLVED"
     if wait.kind == "time" and closing == "timed_out":
         # Its time is what it waits for.

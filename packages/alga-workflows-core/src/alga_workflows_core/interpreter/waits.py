@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.json import Json, JsonObject
 
 WaitKind: TypeAlias = Literal["event", "time", "task", "child", "park"]
 
@@ -40,3 +40,16 @@ class Wait:
     path: str
     due: datetime | None
     detail: JsonObject
+
+
+def decided(kind: str, do: str, value: Json) -> JsonObject:
+    """The resolution of a wait by an operator. `do` counts for a parked step: retry, skip or fail;
+    `value` is its output if it is skipped, else what came."""
+    if kind == "park":
+        return {"do": do, "value": value}
+    if kind in ("event", "task"):
+        event: JsonObject = {"id": "operator", "name": "RESOLVED", "payload": value}
+        return {"match": 0, "event": event}
+    if kind == "child":
+        return {"runId": None, "status": "SUCCEEDED", "result": value, "error": None}
+    return {}

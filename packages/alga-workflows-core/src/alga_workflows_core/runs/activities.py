@@ -4,36 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Protocol
 
 import structlog
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
-from alga_workflows_core.actions.calling import CRASHED
-from alga_workflows_core.actions.contract import Invocation
-from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.actions.perform import Performer
 from alga_workflows_core.calendars.business import Calendar
 from alga_workflows_core.errors import AlgaError, Category, ErrorInfo
-from alga_workflows_core.infra.telemetry import bind_run
 from alga_workflows_core.interpreter.effects import StepError
 from alga_workflows_core.interpreter.working_time import working_time_due
+from alga_workflows_core.runs.perform_activity import PerformActivity
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.waits import WaitDesk
-from alga_workflows_core.temporal.names import (
-    FLUSH_ACTIVITY,
-    PERFORM_ACTIVITY,
-    WORKING_TIME_ACTIVITY,
-    invocation_id,
-)
+from alga_workflows_core.temporal.names import FLUSH_ACTIVITY, WORKING_TIME_ACTIVITY
 from alga_workflows_core.temporal.wire import (
     FlushRequest,
     FlushResult,
-    PerformFailure,
     PerformRequest,
-    PerformResult,
     RunIdentity,
     WorkingTimeRequest,
     WorkingTimeResult,
@@ -70,50 +58,17 @@ class RunActivities:
         rows: RowWriter,
         waits: WaitDesk,
         calendars: Calendars | None = None,
+        repeats: bool = True,
     ) -> None:
-        self._performer = performer
+        self._perform = PerformActivity(
+            performer, write_facts=self._write_if_quick, repeats=repeats
+        )
         self._rows = rows
         self._waits = waits
         self._calendars = calendars
 
     def all(self) -> Sequence[Callable[..., Awaitable[Any]]]:
-        return [self.perform, self.flush, self.working_time]
-
-    @activity.defn(name=PERFORM_ACTIVITY)
-    async def perform(self, request: PerformRequest) -> PerformResult:
-        """Perform an action. Its failure is an ApplicationError whose first detail is the
-        `ErrorInfo` and whose second says whether the facts that rode along were written."""
-        info = activity.info()
-        with bind_run(
-            run_id=str(request.run.run_id),
-            tenant=request.run.tenant_id,
-            definition=request.run.workflow_id,
-        ):
-            flushed = await self._write_if_quick(request)
-            invocation = Invocation(
-                id=invocation_id(request.run.run_id, request.step, request.series),
-                tenant=request.run.tenant_id,
-                run_id=request.run.run_id,
-                step=request.step,
-                attempt=info.attempt,
-            )
-            try:
-                output = await self._performer.perform(
-                    request.action_id, request.version, request.input, invocation
-                )
-            except ActionError as error:
-                log.info(
-                    f"{request.action_id} failed in attempt {info.attempt}: {error.message}",
-                    action="action.failed",
-                    step=request.step,
-                    code=error.error_code,
-                    retryable=error.retryable,
-                    # What a handler did not mean to raise can only be mended with its traceback.
-                    exc_info=error if error.error_code == CRASHED else None,
-                )
-                # Without its cause, which would be written into the history with what it quotes.
-                raise _application_error(error, request.step, info.attempt, flushed) from None
-            return PerformResult(output=output, flushed=flushed)
+        return [self._perform.perform, self.flush, self.working_time]
 
     @activity.defn(name=FLUSH_ACTIVITY)
     async def flush(self, request: FlushRequest) -> FlushResult:
@@ -160,18 +115,3 @@ class RunActivities:
             )
             return False
         return True
-
-
-def _application_error(
-    error: ActionError, step: str, attempt: int, flushed: bool
-) -> ApplicationError:
-    delay = error.retry_after
-    return ApplicationError(
-        error.message,
-        PerformFailure(
-            error=error.info(step=step, attempt=attempt).as_json(), flushed=flushed
-        ).model_dump(by_alias=True),
-        type=error.error_code,
-        non_retryable=not error.retryable,
-        next_retry_delay=None if delay is None else timedelta(seconds=delay),
-    )

@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.interpreter.waits import Wait
-from alga_workflows_core.simulation.script import ScriptedChild, ScriptedDeed, ScriptedError
+from alga_workflows_core.simulation.script import ScriptedChild, ScriptedError
 from alga_workflows_core.types.json import Json, JsonObject
 
 
@@ -65,18 +65,6 @@ def answered_task(wait: Wait, answers: Mapping[str, Json], by: str, at: datetime
         "payload": {"answers": given} if wait.detail["quorum"] > 1 else answers[by],
     }
     return {"event": event}
-
-
-def decided(wait: Wait, deed: ScriptedDeed) -> JsonObject:
-    """The resolution of a wait by an operator."""
-    if wait.kind == "park":
-        return {"do": deed.do, "value": deed.value}
-    if wait.kind in ("event", "task"):
-        event: JsonObject = {"id": "operator", "name": "RESOLVED", "payload": deed.value}
-        return {"match": 0, "event": event}
-    if wait.kind == "child":
-        return {"runId": None, "status": "SUCCEEDED", "result": deed.value, "error": None}
-    return {}
 
 
 def ended_child(wait: Wait, child: ScriptedChild) -> JsonObject:

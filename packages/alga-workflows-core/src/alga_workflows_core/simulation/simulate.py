@@ -131,6 +131,7 @@ class _Life:
         self._script = script
         self._clock = clock
         self._settled = 0
+        self._fixed_bytes = definition.encoded_size()
         self.world = SimulatedWorld(
             script,
             clock,
@@ -152,6 +153,7 @@ class _Life:
                 system={"runId": "simulation", "workflowId": self._definition.id},
                 effects=self.world,
                 state=state,
+                fixed_bytes=self._fixed_bytes,
             )
             self.world.run = run
             outcome = await run.run()

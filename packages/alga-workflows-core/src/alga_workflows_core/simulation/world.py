@@ -15,13 +15,12 @@ from alga_workflows_core.interpreter.effects import ActionCall
 from alga_workflows_core.interpreter.facts import Fact
 from alga_workflows_core.interpreter.performing import GRACE
 from alga_workflows_core.interpreter.run import Run
-from alga_workflows_core.interpreter.waits import Closing, Wait
+from alga_workflows_core.interpreter.waits import Closing, Wait, decided
 from alga_workflows_core.interpreter.working_time import working_time_due
 from alga_workflows_core.simulation.answers import (
     Entries,
     answered_task,
     cancelled_child,
-    decided,
     ended_child,
     error_of,
     means,
@@ -255,7 +254,7 @@ class SimulatedWorld:
         parked = deed.do != "resolve"
         for wait in list(self._open.values()):
             if (wait.kind == "park") is parked and means(deed.step, wait.path):
-                self._resolve(wait.key, decided(wait, deed))
+                self._resolve(wait.key, decided(wait.kind, deed.do, deed.value))
                 return
 
     def _ask(self, wait: Wait) -> None:

@@ -209,3 +209,70 @@ state_transitions = Table(
     Column("by_new_epoch", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("machine", "from_state", "to_state"),
 )
+
+action_ledger = Table(
+    "alga_action_ledger",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("step", _Prose, nullable=False),
+    Column("series", Integer, nullable=False),
+    Column("action_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("authored_key", _Prose),
+    Column("input_hash", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("claimed_by", Uuid, nullable=False),
+    _timestamp("lease_until"),
+    Column("output", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+    _timestamp("created_at", required=True),
+    _timestamp("updated_at", required=True),
+    _timestamp("expires_at"),
+    PrimaryKeyConstraint("tenant", "id"),
+)
+
+data_entries = Table(
+    "alga_data",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("namespace", Text, nullable=False),
+    Column("key", Text(collation="C"), nullable=False),
+    Column("value", JSON(none_as_null=False), nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    _timestamp("created_at", required=True),
+    _timestamp("updated_at", required=True),
+    _timestamp("expires_at"),
+    PrimaryKeyConstraint("tenant", "namespace", "key"),
+    Index(
+        "alga_data_expiring",
+        "tenant",
+        "expires_at",
+        postgresql_where=text("expires_at IS NOT NULL"),
+    ),
+)
+
+workflow_events = Table(
+    "workflow_events",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("subject", Text),
+    Column("correlation_key", Text),
+    Column("data", JSON(none_as_null=False), nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'STAGED'")),
+    Column("published_by_run", Uuid),
+    _timestamp("received_at", required=True),
+    _timestamp("accepted_at"),
+    PrimaryKeyConstraint("tenant", "id"),
+    UniqueConstraint("tenant", "source", "event_id"),
+    Index(
+        "workflow_events_to_accept", "received_at", "id", postgresql_where=text("state = 'STAGED'")
+    ),
+)

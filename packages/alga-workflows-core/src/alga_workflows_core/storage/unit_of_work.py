@@ -20,7 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alga_workflows_core.errors import ConflictError
 from alga_workflows_core.infra.database import Database, first_line, sqlstate
 from alga_workflows_core.storage.api_keys import ApiKeys
+from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
+from alga_workflows_core.storage.events import Events
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.steps import Steps
 from alga_workflows_core.storage.waits import Waits
@@ -48,6 +50,22 @@ class UnitOfWork:
     steps: Steps
     api_keys: ApiKeys
     waits: Waits
+    data: Data
+    events: Events
+
+    @classmethod
+    def of(cls, connection: AsyncConnection, tenant: str) -> UnitOfWork:
+        """Over a connection whose transaction belongs to `tenant`."""
+        return cls(
+            tenant=tenant,
+            definitions=Definitions(connection, tenant),
+            runs=Runs(connection, tenant),
+            steps=Steps(connection, tenant),
+            api_keys=ApiKeys(connection, tenant),
+            waits=Waits(connection, tenant),
+            data=Data(connection, tenant),
+            events=Events(connection, tenant),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +89,15 @@ class Storage:
 
         Any exception rolls all of it back, a cancellation too.
         """
-        async with self._transaction(tenant) as connection:
-            yield UnitOfWork(
-                tenant=tenant,
-                definitions=Definitions(connection, tenant),
-                runs=Runs(connection, tenant),
-                steps=Steps(connection, tenant),
-                api_keys=ApiKeys(connection, tenant),
-                waits=Waits(connection, tenant),
-            )
+        async with self.transaction(tenant) as connection:
+            yield UnitOfWork.of(connection, tenant)
+
+    def within(self, transaction: object, tenant: str) -> UnitOfWork:
+        """The repositories in a transaction that `transaction` has begun for this tenant and that
+        its maker ends. TypeError for any other kind of transaction."""
+        if not isinstance(transaction, AsyncConnection):
+            raise TypeError(f"{type(transaction).__name__} is no connection of SQLAlchemy")
+        return UnitOfWork.of(transaction, tenant)
 
     async def claim_run_starts(self, at_most: int, lease: timedelta) -> list[tuple[str, UUID]]:
         """Take runs that are due to be started, as (tenant, run id), and set them to STARTING.
@@ -88,26 +106,27 @@ class Storage:
         is due again.
         """
         statement = text("SELECT tenant, run_id FROM alga_claim_run_starts(:at_most, :lease)")
-        async with self._transaction(_NO_TENANT) as connection:
+        async with self.transaction(_NO_TENANT) as connection:
             rows = await connection.execute(statement, {"at_most": at_most, "lease": lease})
             return [(row.tenant, row.run_id) for row in rows]
 
     async def claim_deliveries(self, at_most: int, lease: timedelta) -> list[tuple[str, UUID]]:
         """Take deliveries that are due, as (tenant, delivery id); see `claim_run_starts`."""
         statement = text("SELECT tenant, delivery_id FROM alga_claim_deliveries(:at_most, :lease)")
-        async with self._transaction(_NO_TENANT) as connection:
+        async with self.transaction(_NO_TENANT) as connection:
             rows = await connection.execute(statement, {"at_most": at_most, "lease": lease})
             return [(row.tenant, row.delivery_id) for row in rows]
 
     async def authenticate(self, key_hash: str) -> KeyHolder | None:
         """The holder of the key with this hash, unless it was revoked."""
         statement = text("SELECT tenant, key_id, role FROM alga_authenticate(:key_hash)")
-        async with self._transaction(_NO_TENANT) as connection:
+        async with self.transaction(_NO_TENANT) as connection:
             row = (await connection.execute(statement, {"key_hash": key_hash})).one_or_none()
             return None if row is None else KeyHolder(row.tenant, row.key_id, row.role)
 
     @asynccontextmanager
-    async def _transaction(self, tenant: str) -> AsyncGenerator[AsyncConnection]:
+    async def transaction(self, tenant: str) -> AsyncGenerator[AsyncConnection]:
+        """A unit of work without repositories, for what has SQL of its own."""
         with self.database.outage_as_unavailable(), _refusal_as_conflict():
             async with self.database.engine.begin() as connection:
                 await connection.execute(_ENTER, {"tenant": tenant})

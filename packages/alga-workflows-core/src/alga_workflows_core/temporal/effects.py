@@ -36,6 +36,8 @@ from alga_workflows_core.types.json import JsonObject
 
 # A replay of this much work takes as long again; a run goes on in a new execution before.
 MOST_WORK_MS = 2_000
+# A step that has so much data to look at counts as two.
+SIMPLE_STEP_BYTES = 20_000
 # Servers suggest a new execution at about 4,096 events, and end one at 51,200.
 MOST_EVENTS = 3_500
 # Actions finish before a run settles, which holds up its other branches: from here on they have to.
@@ -184,7 +186,7 @@ class TemporalEffects:
 
     def _weight(self) -> float:
         """How many simple steps one is worth: expressions take longer where there is more data."""
-        return 1.0
+        return 1.0 if self._run is None else 1.0 + self._run.load.size / SIMPLE_STEP_BYTES
 
     def _wants_to_settle(self) -> bool:
         info = workflow.info()

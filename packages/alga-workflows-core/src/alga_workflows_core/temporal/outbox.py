@@ -35,6 +35,10 @@ LOCAL_RETRY_THRESHOLD = timedelta(seconds=10)
 MAX_RIDING_BYTES = 256 * 1024
 
 
+# A run may have a hundred steps under way.
+MOST_LINES = 20
+
+
 class Outbox:
     """One execution's. `run` is set before anything is sent."""
 
@@ -80,6 +84,7 @@ class Outbox:
         ends = [fact.status for fact in facts if isinstance(fact, RunFinished)]
         self._told = ends[-1] if ends else self.run.status
         self._telling = False
+        workflow.set_current_details(details(self.run, self._told))
         return Batch(seq=self.run.number(), status=self._told, facts=facts)
 
     def give_back(self, facts: Sequence[Fact]) -> None:
@@ -133,6 +138,16 @@ class Outbox:
     async def drained(self) -> None:
         """Return when nothing is being sent."""
         await workflow.wait_condition(lambda: not self._sending)
+
+
+def details(run: Run, status: RunStatus) -> str:
+    """Where a run stands, in Markdown, as Temporal's own pages show it."""
+    lines = [f"**{status.value}**"]
+    lines += [f"- in step `{path}`" for path in run.steps[:MOST_LINES]]
+    for wait in run.waits[:MOST_LINES]:
+        until = "" if wait.due is None else f" until {wait.due.isoformat(timespec='seconds')}"
+        lines.append(f"- `{wait.path}` waits: {wait.kind}{until}")
+    return "\n".join(lines)
 
 
 async def quiet(moves: Callable[[], int]) -> bool:

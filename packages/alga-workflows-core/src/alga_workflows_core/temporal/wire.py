@@ -12,6 +12,7 @@ from alga_workflows_core.definition.action_spec import PinnedAction
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.definition.policies import RetryPolicy
 from alga_workflows_core.interpreter.facts import Fact
+from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.interpreter.waits import Closing, WaitKind
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import RunStatus
@@ -47,6 +48,12 @@ class RunInput(RunIdentity):
 
     def identity(self) -> RunIdentity:
         return RunIdentity(**{name: getattr(self, name) for name in RunIdentity.model_fields})
+
+
+def fixed_bytes(start: RunInput) -> int:
+    """Bytes of what every execution of a run is started with besides payload and state."""
+    contracts = [action.model_dump(mode="json", by_alias=True) for action in start.actions]
+    return encoded_size(start.definition) + encoded_size(contracts)
 
 
 class Batch(Model):
@@ -86,13 +93,9 @@ class PerformRequest(Model):
     batch: Batch | None = None
 
     @field_serializer("retry")
-    def _without_null(self, retry: RetryPolicy | None) -> JsonObject | None:
-        # A part of a document has no null in it, and refuses it when it is read.
-        return (
-            None
-            if retry is None
-            else retry.model_dump(mode="json", by_alias=True, exclude_none=True)
-        )
+    def _without_nulls(self, retry: RetryPolicy | None) -> JsonObject | None:
+        # A part of a document refuses null for what is absent.
+        return None if retry is None else retry.model_dump(by_alias=True, exclude_none=True)
 
 
 class PerformResult(Model):

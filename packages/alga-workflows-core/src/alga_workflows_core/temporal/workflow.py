@@ -29,7 +29,7 @@ from alga_workflows_core.temporal.names import (
 )
 from alga_workflows_core.temporal.pure import externals
 from alga_workflows_core.temporal.told import Told
-from alga_workflows_core.temporal.wire import ControlSignal, RunInput
+from alga_workflows_core.temporal.wire import ControlSignal, RunInput, fixed_bytes
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import RunStatus
 
@@ -57,6 +57,7 @@ class RunWorkflow:
             system=_system(start),
             effects=self._effects,
             state=start.state,
+            fixed_bytes=fixed_bytes(start),
         )
         self._effects.attach(self._run)
         self._told = Told(start, self._run)

@@ -1,4 +1,4 @@
-"""The states of runs and steps, and which may follow which.
+"""The states of runs, steps, definitions and events, and which may follow which.
 
 These tables are enforced twice: services ask `may_become` before they write, and a trigger on each
 table refuses an illegal change (migration 0001; a test holds the two against each other). A change
@@ -67,6 +67,13 @@ class DefinitionState(StrEnum):
     ARCHIVED = "ARCHIVED"
 
 
+class EventState(StrEnum):
+    """STAGED: written together with what it tells of. ACCEPTED: matched with waits and triggers."""
+
+    STAGED = "STAGED"
+    ACCEPTED = "ACCEPTED"
+
+
 S = TypeVar("S", bound=StrEnum)
 
 FINAL_RUN_STATES = frozenset(
@@ -131,6 +138,13 @@ DEFINITION_TRANSITIONS: Mapping[DefinitionState, frozenset[DefinitionState]] = M
         DefinitionState.ACTIVE: frozenset({DefinitionState.PAUSED, DefinitionState.ARCHIVED}),
         DefinitionState.PAUSED: frozenset({DefinitionState.ACTIVE, DefinitionState.ARCHIVED}),
         DefinitionState.ARCHIVED: frozenset({DefinitionState.ACTIVE}),
+    }
+)
+
+EVENT_TRANSITIONS: Mapping[EventState, frozenset[EventState]] = MappingProxyType(
+    {
+        EventState.STAGED: frozenset({EventState.ACCEPTED}),
+        EventState.ACCEPTED: frozenset(),
     }
 )
 

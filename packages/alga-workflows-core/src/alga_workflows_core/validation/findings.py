@@ -60,6 +60,9 @@ class Code(StrEnum):
     RETHROW_OUTSIDE_CATCH = "RETHROW_OUTSIDE_CATCH"
     RETRY_INEFFECTIVE = "RETRY_INEFFECTIVE"
     SAGA_WITHOUT_COMPENSATE = "SAGA_WITHOUT_COMPENSATE"
+    SECRET_FIELD_EXPRESSION = "SECRET_FIELD_EXPRESSION"  # noqa: S105 - a code, not a secret
+    SECRET_FIELD_LITERAL = "SECRET_FIELD_LITERAL"  # noqa: S105 - a code, not a secret
+    SECRET_IN_PURE_ACTION = "SECRET_IN_PURE_ACTION"  # noqa: S105 - a code, not a secret
     SECRET_MALFORMED = "SECRET_MALFORMED"  # noqa: S105 - a code, not a secret
     SECRET_NAME_INVALID = "SECRET_NAME_INVALID"  # noqa: S105 - a code, not a secret
     SECRET_NOT_ALLOWED = "SECRET_NOT_ALLOWED"  # noqa: S105 - a code, not a secret

@@ -64,12 +64,13 @@ class StartedView(Model):
 
 
 class RunView(Model):
-    """A run; `result` and `error` are null until it has ended."""
+    """A run; `result` and `error` are null until it has ended. `label` is what `state.set` says."""
 
     run_id: UUID
     definition_id: str
     version: int
     status: RunStatus
+    label: str | None
     trigger_type: str
     execution_key: str
     result: Json

@@ -36,6 +36,7 @@ async def _attempts(step: ActionStep, visit: Visit) -> Tried:
             _decide_input(step, visit)
         undo.register(visit, step.config.compensate)
     except StepError as error:
+        visit.held.drop("in", "sec", "idk", "to")
         return Erred(error.info)
 
     async def once(number: int) -> Tried:
@@ -49,7 +50,7 @@ async def _attempts(step: ActionStep, visit: Visit) -> Tried:
 
     tried = await try_until(visit, step.retry, once)
     if not isinstance(tried, Settled):
-        del node["in"], node["sec"], node["idk"], node["to"]
+        visit.held.drop("in", "sec", "idk", "to")
     if isinstance(tried, Cancelled):
         undo.dropped_if_open(visit)
     return tried
@@ -69,14 +70,10 @@ def _decide_input(step: ActionStep, visit: Visit) -> None:
         )
     due = due_of(visit, step.config.timeout, step.config.timeout_ms)
     timeout = None if due is None else (due - visit.effects.now()).total_seconds()
-    visit.node.update(
-        {
-            "in": cast("JsonObject", resolved.value),
-            "sec": dict(resolved.secrets),
-            "idk": key,
-            "to": timeout,
-        }
+    visit.held.keep(
+        {"in": cast("JsonObject", resolved.value), "sec": dict(resolved.secrets), "idk": key}
     )
+    visit.node["to"] = timeout
 
 
 def _call(step: ActionStep, visit: Visit, number: int) -> ActionCall:

@@ -14,7 +14,7 @@ from alga_workflows_core.interpreter.failing import carry_out
 from alga_workflows_core.interpreter.outcome import Cancelled, Outcome, Settled
 from alga_workflows_core.interpreter.retrying import Erred, Succeeded, Tried, try_until
 from alga_workflows_core.interpreter.visit import Visit
-from alga_workflows_core.interpreter.waiting import next_key, wait_for
+from alga_workflows_core.interpreter.waiting import next_key, too_large, wait_for
 from alga_workflows_core.interpreter.waits import Wait
 from alga_workflows_core.types.json import Json, JsonObject
 
@@ -28,13 +28,17 @@ async def _attempts(step: CallWorkflowStep, visit: Visit) -> Tried:
     node = visit.node
     try:
         if "in" not in node:
-            node["in"] = visit.scope.resolve(step.input_mapping, visit.path)
+            visit.held.keep({"in": visit.scope.resolve(step.input_mapping, visit.path)})
         undo.register(visit, step.compensate)
     except StepError as error:
+        visit.held.drop("in")
         return Erred(error.info)
 
     async def once(_number: int) -> Tried:
-        tried = await _once(step, visit)
+        try:
+            tried = await _once(step, visit)
+        except StepError as error:
+            tried = Erred(error.info)
         if isinstance(tried, Succeeded):
             undo.completed(visit, step.compensate, "succeeded", tried.output)
         reason = visit.frame.cancel.reason
@@ -42,7 +46,7 @@ async def _attempts(step: CallWorkflowStep, visit: Visit) -> Tried:
 
     tried = await try_until(visit, step.retry, once)
     if not isinstance(tried, Settled):
-        del node["in"]
+        visit.held.drop("in")
     if isinstance(tried, Cancelled):
         undo.dropped_if_open(visit)
     return tried
@@ -55,10 +59,15 @@ async def _once(step: CallWorkflowStep, visit: Visit) -> Tried:
         return _tried(
             visit, {"status": "SUCCEEDED", "result": {"runId": started.get("runId")}} | started
         )
-    waited = await wait_for(visit, visit.node, lambda: [_wait(step, visit)])
+    waited = await wait_for(visit, visit.held, lambda: [_wait(step, visit)])
     if isinstance(waited, Settled):
         return waited
     (resolution,) = waited.resolutions
+    error = too_large(visit, waited)
+    if error is not None and resolution is not None and resolution.get("status") == "SUCCEEDED":
+        # It has taken effect, and nobody can say what it gave.
+        undo.completed(visit, step.compensate, "unknown", None)
+        return Erred(error)
     return _tried(visit, resolution or {})
 
 

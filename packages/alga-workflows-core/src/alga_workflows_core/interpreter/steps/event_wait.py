@@ -14,7 +14,7 @@ from alga_workflows_core.interpreter.assigning import assign_all
 from alga_workflows_core.interpreter.durations import due_of
 from alga_workflows_core.interpreter.outcome import Cancelled, Outcome, Settled
 from alga_workflows_core.interpreter.visit import Visit, Wake
-from alga_workflows_core.interpreter.waiting import next_key, wait_for
+from alga_workflows_core.interpreter.waiting import next_key, refuse_too_large, wait_for
 from alga_workflows_core.interpreter.waits import Wait
 from alga_workflows_core.types.json import Json, JsonObject
 
@@ -33,7 +33,7 @@ async def run(step: EventWaitStep, visit: Visit) -> Outcome:
             for detail in looked_for
         ]
 
-    waited = await wait_for(visit, visit.node, describe)
+    waited = await wait_for(visit, visit.held, describe)
     if isinstance(waited, Settled):
         return waited
     reason = visit.frame.cancel.reason
@@ -41,6 +41,7 @@ async def run(step: EventWaitStep, visit: Visit) -> Outcome:
         return Cancelled(reason)
     found = [resolution for resolution in waited.resolutions if resolution is not None]
     if len(found) == len(waited.resolutions):
+        refuse_too_large(visit, waited)
         _assign(visit, matches, found, isinstance(config, WaitAll))
         return None
     visit.output = {"timedOut": True}

@@ -14,7 +14,7 @@ from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.interpreter.catching import is_fatal
 from alga_workflows_core.interpreter.effects import StepError
 from alga_workflows_core.interpreter.frame import Frame
-from alga_workflows_core.interpreter.lanes import Lanes, Stop
+from alga_workflows_core.interpreter.lanes import Lanes, Stop, how_it_ended
 from alga_workflows_core.interpreter.outcome import (
     Broke,
     Cancelled,
@@ -43,9 +43,9 @@ class _Loop:
     async def run(self) -> Outcome:
         step, visit, node = self.step, self.visit, self.visit.node
         if "items" not in node:
-            node["items"] = visit.scope.items(step.items, visit.path)
+            items = visit.scope.items(step.items, visit.path)
+            visit.held.keep({"items": items, "res": {}})
             node["c"] = self._concurrency()
-            node["res"] = {}
         outcome = await (self._in_turn() if node["c"] == 1 else self._at_once())
         if outcome is not None:
             return outcome
@@ -55,6 +55,7 @@ class _Loop:
             ended: int = node.get("k", len(self._items))
             results = cast("JsonObject", node["res"])
             given = [results.get(str(index)) for index in range(ended)]
+            visit.held.drop("items", "res")
             visit.scope.assign(step.save_as, given, visit.path)
         return None
 
@@ -82,10 +83,7 @@ class _Loop:
                 return outcome
             if isinstance(outcome, Broke):
                 break
-            try:
-                stop = self._ended(index, outcome, scope)
-            except StepError as error:
-                stop = self._ended(index, Failed(error.info), scope)
+            stop = how_it_ended(self._ended, index, outcome, scope)
             if stop is not None:
                 return stop.outcome
             node["k"] = index + 1
@@ -110,13 +108,14 @@ class _Loop:
         return await self.visit.run.walk(self.step.body, inside, node)
 
     def _ended(self, index: int, outcome: Outcome, scope: Scope) -> Stop | None:
-        results, policy = self.visit.node["res"], self.step.on_item_error
+        held, policy = self.visit.held, self.step.on_item_error
         if isinstance(outcome, Failed):
             if policy == "fail" or is_fatal(outcome.error):
                 details = {**(outcome.error.details or {}), "index": index}
                 return Stop(Failed(replace(outcome.error, details=details)))
             if policy == "collect" and self.step.save_as is not None:
-                results[str(index)] = {"ok": False, "error": outcome.error.as_json()}
+                failed = {"ok": False, "error": outcome.error.as_json()}
+                held.put("res", str(index), failed)
             return None
         if isinstance(outcome, Broke):
             raise self._break_refused(index)
@@ -125,7 +124,8 @@ class _Loop:
         if self.step.save_as is not None:
             seen = scope.with_names(self._names(index))
             value = seen.resolve(self.step.output, f"{self.visit.path}[{index}]")
-            results[str(index)] = {"ok": True, "value": value} if policy == "collect" else value
+            given: Json = {"ok": True, "value": value} if policy == "collect" else value
+            held.put("res", str(index), given)
         return None
 
     def _break_refused(self, index: int) -> StepError:

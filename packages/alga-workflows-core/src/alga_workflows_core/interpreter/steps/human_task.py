@@ -10,7 +10,7 @@ from alga_workflows_core.interpreter.assigning import assign_all
 from alga_workflows_core.interpreter.durations import due_of
 from alga_workflows_core.interpreter.outcome import Cancelled, Outcome, Settled
 from alga_workflows_core.interpreter.visit import Visit, Wake
-from alga_workflows_core.interpreter.waiting import next_key, wait_for
+from alga_workflows_core.interpreter.waiting import next_key, refuse_too_large, wait_for
 from alga_workflows_core.interpreter.waits import Wait
 from alga_workflows_core.types.json import Json, JsonObject
 
@@ -24,7 +24,7 @@ async def run(step: TaskStep, visit: Visit) -> Outcome:
         detail = _detail(visit, config)
         return [Wait(kind="task", key=next_key(visit), path=visit.path, due=due, detail=detail)]
 
-    waited = await wait_for(visit, visit.node, describe)
+    waited = await wait_for(visit, visit.held, describe)
     if isinstance(waited, Settled):
         return waited
     reason = visit.frame.cancel.reason
@@ -36,6 +36,7 @@ async def run(step: TaskStep, visit: Visit) -> Outcome:
         if config.on_timeout == "continue":
             return None
         raise visit.error("TASK_TIMEOUT", Category.TIMEOUT, "Nobody answered in time.")
+    refuse_too_large(visit, waited)
     event: JsonObject = resolution["event"]
     visit.output = event.get("payload")
     assign_all(visit, config.assign, {"event": event})

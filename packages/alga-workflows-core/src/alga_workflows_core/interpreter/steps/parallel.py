@@ -30,19 +30,21 @@ class _Parallel:
 
     async def run(self) -> Outcome:
         step, node = self.step, self.visit.node
-        node.setdefault("res", {})
+        if "res" not in node:
+            self.visit.held.keep({"res": {}})
         count = len(step.branches)
         lanes = Lanes(visit=self.visit, count=count, walk=self._walk, ended=self._ended)
         outcome = await lanes.run()
         if outcome is not None:
             return outcome
+        if step.join == "any" and "won" not in node:
+            return Failed(self._none_succeeded())
+        self.visit.output = self._given()
+        self.visit.held.drop("res")
         if step.join == "any":
-            if "won" not in node:
-                return Failed(self._none_succeeded())
             self.visit.scope.join(lanes.joined(node["won"]), self.visit.path)
         else:
             self.visit.scope.join(lanes.joined(), self.visit.path)
-        self.visit.output = self._given()
         if step.save_as is not None:
             self.visit.scope.assign(step.save_as, self.visit.output, self.visit.path)
         return None
@@ -53,16 +55,16 @@ class _Parallel:
         return await self.visit.run.walk(branch.steps, inside, node)
 
     def _ended(self, index: int, outcome: Outcome, scope: Scope) -> Stop | None:
-        branch, results = self.step.branches[index], self.visit.node["res"]
+        branch, held = self.step.branches[index], self.visit.held
         if isinstance(outcome, Failed):
             if self.step.join == "all":
                 return Stop(outcome)
-            results[branch.id] = {"ok": False, "error": outcome.error.as_json()}
+            held.put("res", branch.id, {"ok": False, "error": outcome.error.as_json()})
             return None
         if outcome is not None:
             return Stop(outcome)
         value = scope.resolve(branch.output, f"{self.visit.path}/{branch.id}")
-        results[branch.id] = {"ok": True, "value": value}
+        held.put("res", branch.id, {"ok": True, "value": value})
         if self.step.join == "any":
             self.visit.node["won"] = index
             return Stop(None)

@@ -20,6 +20,7 @@ from alga_workflows_core.interpreter.frame import Frame
 from alga_workflows_core.interpreter.outcome import Cancelled, Failed, Outcome, Settled
 from alga_workflows_core.interpreter.performing import perform
 from alga_workflows_core.interpreter.retrying import Succeeded
+from alga_workflows_core.interpreter.undo_stack import UndoStack
 from alga_workflows_core.interpreter.visit import Visit
 from alga_workflows_core.types.json import JsonObject
 
@@ -27,18 +28,19 @@ from alga_workflows_core.types.json import JsonObject
 async def run(step: SagaStep, visit: Visit) -> Outcome:
     """The outcome of the steps. If they fail or are cancelled, their calls are undone first."""
     node = visit.node
-    stack: list[JsonObject] = node.setdefault("stack", [])
+    stack = UndoStack(node.setdefault("stack", []), visit.held.share)
     node.setdefault("ph", "do")
     while True:
         if node["ph"] == "do":
             outcome = await visit.walk(step.steps, frame=_inside(visit, stack))
             if not isinstance(outcome, Failed | Cancelled) or _ends_at_once(outcome):
-                _hand_up(visit, outcome)
+                _hand_up(visit, stack, outcome)
                 return outcome
             asks = step.on_failure == "park" and isinstance(outcome, Failed)
-            node.update(ph="ask" if asks else "undo", s={}, out=outcomes.as_json(outcome))
+            visit.held.keep_outcome(outcome)
+            node.update(ph="ask" if asks else "undo", s={})
         if node["ph"] == "ask":
-            after = await _ask(visit)
+            after = await _ask(visit, stack)
             if after is None or isinstance(after, Settled):
                 return after
         undone = await _undo_all(visit, stack)
@@ -46,22 +48,22 @@ async def run(step: SagaStep, visit: Visit) -> Outcome:
             return undone
         if "again" not in node:
             return outcomes.from_json(node["out"])
-        del node["again"], node["out"]
+        visit.held.drop("again", "out")
         node.update(ph="do", s={}, r=node.get("r", 1) + 1)
 
 
-def _inside(visit: Visit, stack: list[JsonObject]) -> Frame:
+def _inside(visit: Visit, stack: UndoStack) -> Frame:
     turn: int = visit.node.get("r", 1)
     return visit.frame.undoing(stack).at(visit.path if turn == 1 else f"{visit.path}~{turn}")
 
 
-def _hand_up(visit: Visit, outcome: Outcome) -> None:
+def _hand_up(visit: Visit, stack: UndoStack, outcome: Outcome) -> None:
     """What could be undone here is for the saga around this one now, if there is one."""
     if visit.frame.undo is not None and not isinstance(outcome, Settled):
-        visit.frame.undo.extend(visit.node["stack"])
+        visit.frame.undo.take_over(stack)
 
 
-async def _ask(visit: Visit) -> AfterError | None:
+async def _ask(visit: Visit, stack: UndoStack) -> AfterError | None:
     """An operator says: undo and run again (retry), go on as if it had not failed (skip), or undo
     and fail. None if the saga is over.
     """
@@ -71,29 +73,29 @@ async def _ask(visit: Visit) -> AfterError | None:
     if isinstance(after, Settled):
         return after
     if isinstance(after, Skipped):
-        _hand_up(visit, None)
+        _hand_up(visit, stack, None)
         visit.output = after.output
         return None
     if isinstance(after, Again):
         node["again"] = True
     if isinstance(after, Cancelled):
-        node["out"] = outcomes.as_json(after)
+        visit.held.keep_outcome(after)
     node["ph"] = "undo"
     return after
 
 
-async def _undo_all(visit: Visit, stack: list[JsonObject]) -> Outcome:
+async def _undo_all(visit: Visit, stack: UndoStack) -> Outcome:
     """Undo the calls on the stack, the newest first, whatever is cancelled meanwhile.
 
     None when the stack is empty; Failed if an operator gave up.
     """
     inside = visit.shielded()
-    while stack:
-        entry = stack[-1]
+    while stack.entries:
+        entry = stack.entries[-1]
         if "err" not in visit.node:
             error = await _undo(inside, entry)
             if error is None:
-                stack.pop()
+                stack.remove(entry)
                 continue
         else:
             error = ErrorInfo.from_json(visit.node["err"])
@@ -101,7 +103,7 @@ async def _undo_all(visit: Visit, stack: list[JsonObject]) -> Outcome:
         if isinstance(after, Settled):
             return after
         if isinstance(after, Skipped):
-            stack.pop()
+            stack.remove(entry)
         elif isinstance(after, Failed):
             return Failed(_given_up(visit, entry, error))
     return None

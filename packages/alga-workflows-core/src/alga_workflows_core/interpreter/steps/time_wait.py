@@ -32,7 +32,7 @@ async def run(step: TimeWaitStep, visit: Visit) -> Outcome:
     def describe() -> list[Wait]:
         return [Wait(kind="time", key=next_key(visit), path=visit.path, due=due, detail={})]
 
-    waited = await wait_for(visit, node, describe)
+    waited = await wait_for(visit, visit.held, describe)
     if isinstance(waited, Settled):
         return waited
     reason = visit.frame.cancel.reason

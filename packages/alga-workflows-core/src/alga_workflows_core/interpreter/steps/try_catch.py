@@ -64,12 +64,14 @@ def _enter_catch(step: TryCatchStep, visit: Visit, error: ErrorInfo) -> Outcome:
             visit.scope.assign(step.capture_error_as, error.as_json(), visit.path)
         except StepError as failure:
             return Failed(because_of(failure.info, error))
-    visit.node.update(ph="catch", s={}, e=error.as_json())
+    visit.held.keep_error("e", error)
+    visit.node.update(ph="catch", s={})
     return None
 
 
 def _enter_finally(visit: Visit, outcome: Outcome) -> None:
-    visit.node.update(ph="finally", s={}, out=outcomes.as_json(outcome))
+    visit.held.keep_outcome(outcome)
+    visit.node.update(ph="finally", s={})
 
 
 def _is_over(pending: Outcome) -> bool:
