@@ -34,9 +34,10 @@ from tests.acceptance.timeline import Timeline
 # How often an action that works looks whether it was asked to stop.
 LOOK_SECONDS = 0.05
 TIMEOUT_SECONDS = 600.0
-# Of the actions that may: which part is performed inside the workflow, and up to which beside it.
-PURE_SHARE = 0.15
+# Of the actions that may: which part is performed inside the workflow, and of the others beside it.
+PURE_SHARE = 0.2
 SHORT_SHARE = 0.6
+KINDS = [ActionKind.READ, ActionKind.READ, ActionKind.IDEMPOTENT, ActionKind.UNSAFE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,12 @@ class ScriptedRun:
     met: list[tuple[str, JsonObject]] = field(default_factory=list[tuple[str, JsonObject]])
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     inbox: Inbox = field(init=False)
+    kinds: dict[tuple[str, int], ActionKind] = field(init=False)
     _answers: Entries[ScriptedAction] = field(init=False)
     _children: Entries[ScriptedChild] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.kinds = {(each.id, each.version): each.kind for each in pinned_actions(self.case)}
         self._answers = Entries(self.script.actions)
         self._children = Entries(self.script.children)
         self.inbox = Inbox(created=self.began, resolve=self._meet)
@@ -109,9 +112,7 @@ class ScriptedRun:
             due = None if scripted.takes is None else self.later(scripted.takes, called.at)
             await self._work(due, stubborn=scripted.ignores_cancel)
         if scripted.error is not None:
-            failed = _failure(scripted.error)
-            failed.unknown = scripted.unknown
-            raise failed
+            raise _failure(scripted.error, unknown=scripted.unknown)
         return scripted.result
 
     def performed_inside(self, action_id: str, invocation: Invocation) -> Json:
@@ -146,7 +147,7 @@ def _fits(each: ScriptedAction, action_id: str, step: str) -> bool:
     return each.action in (None, action_id) and (each.step is None or means(each.step, step))
 
 
-def _failure(error: ScriptedError) -> ActionError:
+def _failure(error: ScriptedError, *, unknown: bool) -> ActionError:
     info = error_of(error)
     return ActionError(
         info.code,
@@ -154,6 +155,7 @@ def _failure(error: ScriptedError) -> ActionError:
         category=info.category,
         retryable=info.retryable,
         details=info.details,
+        unknown=unknown,
     )
 
 
@@ -181,14 +183,17 @@ def _pinned(case: Case, action_id: str, version: int) -> PinnedAction:
     entries = [each for each in case.script.actions if each.action in (None, action_id)]
     waits = any(each.takes is not None or each.never for each in entries)
     simple = not any(each.error is not None or each.calls is not None for each in entries)
-    chance = Random(f"{case.name} {action_id}").random()  # noqa: S311 - repeatable
-    kind, short = ActionKind.READ, False
-    if any(each.unknown for each in entries):
+    unknown = any(each.unknown for each in entries)
+    secret = "$secret" in str(case.documents)
+    chance = Random(f"{case.name} {action_id}")  # noqa: S311 - repeatable
+    short = False
+    if unknown:
         kind = ActionKind.UNSAFE
-    elif not waits and simple and chance < PURE_SHARE:
+    elif not waits and simple and not secret and chance.random() < PURE_SHARE:
         kind = ActionKind.PURE
-    elif not waits:
-        short = chance < SHORT_SHARE
+    else:
+        kind = chance.choice(KINDS if waits else [*KINDS, ActionKind.TRANSACTIONAL])
+        short = not waits and kind is not ActionKind.UNSAFE and chance.random() < SHORT_SHARE
     return PinnedAction(
         id=action_id,
         version=version,
@@ -197,7 +202,3 @@ def _pinned(case: Case, action_id: str, version: int) -> PinnedAction:
         timeout=2.0 if short else TIMEOUT_SECONDS,
         queue=TASK_QUEUE,
     )
-
-
-PURE_SHARE = 0.15
-SHORT_SHARE = 0.6

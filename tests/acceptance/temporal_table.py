@@ -26,20 +26,21 @@ from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.infra.settings import DatabaseSettings
+from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.deliverer import Deliverer
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.starter import RunStarter
 from alga_workflows_core.simulation.simulate import Simulation
 from alga_workflows_core.storage.definitions import NewVersion
+from alga_workflows_core.storage.ledger import Ledger
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.temporal.names import workflow_id
 from alga_workflows_core.temporal.worker import build_worker
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import FINAL_RUN_STATES
-from tests.acceptance.cases import Case, simulate
+from tests.acceptance.cases import Case
 from tests.acceptance.comparison import Seen, differences, real_run, simulated
-from tests.acceptance.one_attempt import OneAttempt
 from tests.acceptance.scaled import VARIABLES_QUERY, ScaledRunWorkflow, Timelines
 from tests.acceptance.scripted_run import TIMEOUT_SECONDS, ScriptedRun, pinned_actions
 from tests.acceptance.temporal_world import ScriptedCalendars, World
@@ -71,9 +72,8 @@ class Table:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._numbers = count()
 
-    async def run(self, case: Case, *, settles: bool = False) -> Outcome:
-        """Run a case until it agrees with the simulation, with doubled gaps each time."""
-        simulation = await asyncio.to_thread(simulate, case)
+    async def run(self, case: Case, simulation: Simulation, *, settles: bool = False) -> Outcome:
+        """Run a case until it agrees with its simulation, with doubled gaps each time."""
         expected = simulated(simulation)
         attempts = 0
         while True:
@@ -171,6 +171,13 @@ async def _publish(work: UnitOfWork, case: Case) -> None:
         await work.definitions.activate(identity, version.version, by="test")
 
 
+class AnySecret:
+    """Whatever secret somebody asks for."""
+
+    async def open(self, tenant: str, name: str) -> str:
+        return f"the {name} of {tenant}"
+
+
 class AnyInput(RootModel[dict[str, Any]]):
     """Whatever a definition gives."""
 
@@ -186,7 +193,16 @@ def scripted_registry(cases: Iterable[Case], runs: Callable[[Invocation], Script
 
 
 def _scripted(action_id: str, version: int, runs: Callable[[Invocation], ScriptedRun]) -> Action:
-    @action(action_id, version=version, kind=ActionKind.UNSAFE, timeout=TIMEOUT_SECONDS)
+    def kind_of(_request: AnyInput, invocation: Invocation) -> ActionKind:
+        return runs(invocation).kinds[(action_id, version)]
+
+    @action(
+        action_id,
+        version=version,
+        kind=ActionKind.UNSAFE,
+        timeout=TIMEOUT_SECONDS,
+        kind_of=kind_of,
+    )
     async def perform(request: AnyInput, invocation: Invocation) -> AnyOutput:
         run = runs(invocation)
         if activity.in_activity():
@@ -209,11 +225,13 @@ async def serving_table(
     closed, poke = ClosedRuns(Hints(database, settings)), asyncio.Event()
     world = World(storage=storage, client=client, timelines=timelines, closed=closed, poke=poke)
     registry = scripted_registry(cases, lambda invocation: world.runs[invocation.run_id])
-    activities = OneAttempt(
-        performer=Performer(registry),
+    activities = RunActivities(
+        performer=Performer(registry, ledger=Ledger(storage), secrets=AnySecret()),
         rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
         waits=world.desk,
         calendars=ScriptedCalendars(world),
+        # They would be made in real time.
+        repeats=False,
     )
     worker = build_worker(
         client,

@@ -18,14 +18,13 @@ from temporalio.service import RPCError
 
 from alga_workflows_core.calendars.business import Calendar
 from alga_workflows_core.calendars.parsing import parse_calendar
-from alga_workflows_core.interpreter.waits import Wait, WaitKind
+from alga_workflows_core.interpreter.waits import Wait, WaitKind, decided
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.launch import Launcher, LaunchRequest
 from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.simulation.answers import (
     answered_task,
     cancelled_child,
-    decided,
     ended_child,
     means,
     unknown_child,
@@ -204,7 +203,7 @@ class World:
             rows = await work.waits.list(run.run_id, status=WaitStatus.WAITING)
         for row in rows:
             if (row.kind == "park") is parked and means(deed.step, row.path):
-                await self.resolve(run, row.key, decided(wait_of(row), deed), "operator")
+                await self.resolve(run, row.key, decided(row.kind, deed.do, deed.value), "operator")
                 return
 
 

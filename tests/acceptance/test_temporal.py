@@ -16,7 +16,7 @@ from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSetting
 from alga_workflows_core.temporal.client import connect
 from alga_workflows_core.testing.databases import TestDatabases
 from alga_workflows_core.testing.namespaces import create_namespace
-from tests.acceptance.cases import Case, all_cases
+from tests.acceptance.cases import Case, all_cases, simulate
 from tests.acceptance.comparison import differences
 from tests.acceptance.temporal_table import Outcome, Table, serving_table
 
@@ -58,7 +58,12 @@ async def outcomes(
         if isinstance(item, pytest.Function)
         and item.originalname == test_a_case_goes_as_simulated.__name__
     ]
-    tasks = {case.name: asyncio.create_task(table.run(case)) for case in wanted}
+    # Before anything runs: they would hold up its worker.
+    simulations = await asyncio.to_thread(lambda: [simulate(case) for case in wanted])
+    tasks = {
+        case.name: asyncio.create_task(table.run(case, simulation))
+        for case, simulation in zip(wanted, simulations, strict=True)
+    }
     yield tasks
     for task in tasks.values():
         task.cancel()
