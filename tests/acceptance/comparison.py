@@ -4,10 +4,13 @@ Status, result, error, variables and end; each step with its status, times, outp
 wait with its due time and how it ended; each call that reached an action. Times are virtual ones
 and have to be equal. What begins at one moment in different branches begins in any order: the order
 of steps is that of their times, and the order within each list of steps is compared besides.
+How many bytes a run has is not: the pinned contracts of its actions count, of which the simulation
+has none.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -21,6 +24,7 @@ from alga_workflows_core.types.states import FINAL_RUN_STATES
 from tests.acceptance.scripted_run import Called
 
 Seen: TypeAlias = dict[str, Any]
+BYTES = re.compile(r"\d+ bytes")
 LISTS = ("steps", "waits", "calls")
 
 
@@ -31,7 +35,7 @@ def simulated(simulation: Simulation) -> Seen:
     return {
         "status": simulation.status.value,
         "result": simulation.result,
-        "error": None if simulation.error is None else simulation.error.as_json(),
+        "error": None if simulation.error is None else _plain(simulation.error.as_json()),
         "variables": simulation.variables,
         "at": simulation.ended_at.isoformat() if ended else None,
         "steps": sorted(
@@ -41,7 +45,7 @@ def simulated(simulation: Simulation) -> Seen:
                 step.status,
                 None if step.ended_at is None else step.ended_at.isoformat(),
                 step.output,
-                step.error,
+                _plain(step.error),
             )
             for step in steps
         ),
@@ -65,7 +69,7 @@ def real_run(
     return {
         "status": row.status.value,
         "result": row.result,
-        "error": row.error,
+        "error": _plain(row.error),
         "variables": variables,
         "at": None if row.closed_at is None else row.closed_at.isoformat(),
         "steps": sorted(
@@ -75,7 +79,7 @@ def real_run(
                 step.status.value,
                 None if step.finished_at is None else step.finished_at.isoformat(),
                 step.output,
-                step.error,
+                _plain(step.error),
             )
             for step in steps
         ),
@@ -91,6 +95,14 @@ def real_run(
         ),
         "calls": sorted((call.step, call.action, call.attempt) for call in calls),
     }
+
+
+def _plain(error: JsonObject | None) -> JsonObject | None:
+    """An error without its numbers of bytes."""
+    if error is None:
+        return None
+    cause = {"cause": _plain(error["cause"])} if error.get("cause") else {}
+    return error | cause | {"message": BYTES.sub("… bytes", error["message"])}
 
 
 def _order(paths: Iterable[str]) -> dict[str, list[str]]:

@@ -40,7 +40,7 @@ from alga_workflows_core.temporal.worker import build_worker
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import FINAL_RUN_STATES
 from tests.acceptance.cases import Case
-from tests.acceptance.comparison import Seen, differences, real_run, simulated
+from tests.acceptance.comparison import Seen, real_run, simulated
 from tests.acceptance.scaled import VARIABLES_QUERY, ScaledRunWorkflow, Timelines
 from tests.acceptance.scripted_run import TIMEOUT_SECONDS, ScriptedRun, pinned_actions
 from tests.acceptance.temporal_world import ScriptedCalendars, World
@@ -83,16 +83,6 @@ class Table:
                 real = await self._once(case, simulation, scale, settles)
             if real == expected or attempts == MOST_ATTEMPTS:
                 return Outcome(real, expected, attempts)
-            with open("/tmp/k/g-rep.log", "a") as f:
-                print(
-                    case.name,
-                    attempts,
-                    scale,
-                    *differences(real, expected),
-                    sep="\n   ",
-                    file=f,
-                    flush=True,
-                )
 
     async def _once(self, case: Case, simulation: Simulation, scale: float, settles: bool) -> Seen:
         tenant = f"t{next(self._numbers)}-{case.name.replace('/', '-')}"

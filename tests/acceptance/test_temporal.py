@@ -21,6 +21,14 @@ from tests.acceptance.comparison import differences
 from tests.acceptance.temporal_table import Outcome, Table, serving_table
 
 CASES = all_cases()
+# Chance begins anew in each execution, and a hundred executions take their time.
+NOT_SETTLING = (
+    "actions/jitter",
+    "errors/capture-too-large",
+    "loops/budget",
+    "loops/budget-returned",
+)
+SETTLING = [case for case in CASES[::6] if case.name not in NOT_SETTLING]
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -50,19 +58,20 @@ async def table(
 @pytest_asyncio.fixture(scope="module")
 async def outcomes(
     table: Table, request: pytest.FixtureRequest
-) -> AsyncGenerator[dict[str, asyncio.Task[Outcome]]]:
-    """All cases that are asked for, under way together."""
+) -> AsyncGenerator[dict[tuple[str, bool], asyncio.Task[Outcome]]]:
+    """All cases that are asked for, under way together; by name, and whether they settle."""
     wanted = [
-        cast("Case", item.callspec.params["case"])
+        (cast("Case", item.callspec.params["case"]), settles)
         for item in request.session.items
         if isinstance(item, pytest.Function)
-        and item.originalname == test_a_case_goes_as_simulated.__name__
+        for settles, test in TESTS.items()
+        if item.originalname == test.__name__
     ]
     # Before anything runs: they would hold up its worker.
-    simulations = await asyncio.to_thread(lambda: [simulate(case) for case in wanted])
+    simulations = await asyncio.to_thread(lambda: [simulate(case) for case, _ in wanted])
     tasks = {
-        case.name: asyncio.create_task(table.run(case, simulation))
-        for case, simulation in zip(wanted, simulations, strict=True)
+        (case.name, settles): asyncio.create_task(table.run(case, simulation, settles=settles))
+        for (case, settles), simulation in zip(wanted, simulations, strict=True)
     }
     yield tasks
     for task in tasks.values():
@@ -72,8 +81,23 @@ async def outcomes(
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 async def test_a_case_goes_as_simulated(
-    case: Case, outcomes: dict[str, asyncio.Task[Outcome]]
+    case: Case, outcomes: dict[tuple[str, bool], asyncio.Task[Outcome]]
 ) -> None:
     """Status, result, error, variables, steps with their times, waits, and calls."""
-    outcome = await outcomes[case.name]
+    outcome = await outcomes[case.name, False]
     assert not differences(outcome.real, outcome.expected)
+
+
+@pytest.mark.parametrize("case", SETTLING, ids=[case.name for case in SETTLING])
+async def test_going_on_in_new_executions_changes_nothing(
+    case: Case, outcomes: dict[tuple[str, bool], asyncio.Task[Outcome]]
+) -> None:
+    """The same when the run settles at random safe points and goes on in a new execution."""
+    outcome = await outcomes[case.name, True]
+    assert not differences(outcome.real, outcome.expected)
+
+
+TESTS = {
+    False: test_a_case_goes_as_simulated,
+    True: test_going_on_in_new_executions_changes_nothing,
+}
