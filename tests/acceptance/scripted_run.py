@@ -47,7 +47,6 @@ class Called:
     step: str
     action: str
     attempt: int
-    at: datetime
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +66,9 @@ class ScriptedRun:
     zone: str
     began: datetime
     calls: list[Called] = field(default_factory=list[Called])
-    pure_calls: dict[tuple[str, int], Called] = field(default_factory=dict[tuple[str, int], Called])
+    pure_answers: dict[tuple[str, int, str, int], Json] = field(
+        default_factory=dict[tuple[str, int, str, int], Json]
+    )
     met: list[tuple[str, JsonObject]] = field(default_factory=list[tuple[str, JsonObject]])
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     inbox: Inbox = field(init=False)
@@ -84,6 +85,12 @@ class ScriptedRun:
     @property
     def run_id(self) -> UUID:
         return run_id(self.tenant, self.definition_id, self.trigger, self.key)
+
+    @property
+    def all_calls(self) -> list[Called]:
+        """Those that reached the world, and those inside the workflow."""
+        inside = [Called(step, action, number) for action, _, step, number in self.pure_answers]
+        return [*self.calls, *inside]
 
     def _meet(self, key: str, resolution: JsonObject) -> bool:
         self.met.append((key, resolution))
@@ -103,26 +110,27 @@ class ScriptedRun:
 
     async def perform(self, action_id: str, invocation: Invocation) -> Json:
         """What the script says of this call; ActionError if it fails."""
-        called = Called(invocation.step, action_id, invocation.attempt, self.timeline.present)
-        self.calls.append(called)
+        self.calls.append(Called(invocation.step, action_id, invocation.attempt))
+        began = self.timeline.present
         scripted = self._answers.take(lambda each: _fits(each, action_id, invocation.step))
         if scripted is None:
             return {}
         if scripted.takes is not None or scripted.never:
-            due = None if scripted.takes is None else self.later(scripted.takes, called.at)
+            due = None if scripted.takes is None else self.later(scripted.takes, began)
             await self._work(due, stubborn=scripted.ignores_cancel)
         if scripted.error is not None:
             raise _failure(scripted.error, unknown=scripted.unknown)
         return scripted.result
 
-    def performed_inside(self, action_id: str, invocation: Invocation) -> Json:
+    def performed_inside(self, action_id: str, version: int, invocation: Invocation) -> Json:
         """The same for a pure action, which a replay performs again."""
-        called = Called(invocation.step, action_id, invocation.attempt, self.timeline.moments[0])
-        self.pure_calls[(invocation.step, invocation.attempt)] = called
+        answer: Json = {}
         for each in self.script.actions:
             if _fits(each, action_id, invocation.step):
-                return each.result
-        return {}
+                answer = each.result
+                break
+        self.pure_answers[action_id, version, invocation.step, invocation.attempt] = answer
+        return answer
 
     async def _work(self, due: datetime | None, *, stubborn: bool) -> None:
         """Work until it is due; CANCELED if it was asked to stop, unless it is `stubborn`."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
 from os import cpu_count, getloadavg
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import RootModel
 from temporalio import activity
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, Interceptor, WorkflowFailureError
 from temporalio.service import RPCError
 
 from alga_workflows_core.actions.contract import Action, Invocation, action
@@ -54,6 +54,10 @@ PATIENCE_SECONDS = 15.0
 POLL_SECONDS = 0.1
 
 
+Keep: TypeAlias = Callable[[ScriptedRun, bool], Awaitable[None]]
+"""Gets a run, and whether it settles."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How a case went in its last attempt, and how it should have gone."""
@@ -64,11 +68,11 @@ class Outcome:
 
 
 class Table:
-    """Runs cases. `histories` keeps the workflow ids of the runs of each case that agreed."""
+    """Runs cases. `keep` is told of each run of a case that agreed, before it is forgotten."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, keep: Keep | None = None) -> None:
         self.world = world
-        self.histories: dict[str, list[ScriptedRun]] = {}
+        self._keep = keep
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._numbers = count()
 
@@ -80,11 +84,13 @@ class Table:
             attempts += 1
             async with self._turns:
                 scale = _pressure() * 2.0 ** (attempts - 1 + settles)
-                real = await self._once(case, simulation, scale, settles)
+                real = await self._once(case, simulation, expected, scale, settles)
             if real == expected or attempts == MOST_ATTEMPTS:
                 return Outcome(real, expected, attempts)
 
-    async def _once(self, case: Case, simulation: Simulation, scale: float, settles: bool) -> Seen:
+    async def _once(
+        self, case: Case, simulation: Simulation, expected: Seen, scale: float, settles: bool
+    ) -> Seen:
         tenant = f"t{next(self._numbers)}-{case.name.replace('/', '-')}"
         timeline = timeline_of(simulation, scale)
         run = ScriptedRun(
@@ -109,7 +115,11 @@ class Table:
                 await self._ended(run)
             else:
                 await asyncio.sleep(max(0, timeline.seconds_left()))
-            return await self._seen(run)
+            real = await self._seen(run)
+            if real == expected and self._keep is not None:
+                for each in self._runs(tenant):
+                    await self._keep(each, settles)
+            return real
         finally:
             await self.world.end(tenant)
             await self._terminate(tenant)
@@ -130,14 +140,16 @@ class Table:
             waits = await work.waits.list(run.run_id, limit=10_000)
         if row is None:
             raise RuntimeError(f"run {run.run_id} has no row")
-        return real_run(row, steps, waits, [*run.calls, *run.pure_calls.values()], variables)
+        return real_run(row, steps, waits, run.all_calls, variables)
 
     async def _terminate(self, tenant: str) -> None:
         """End what would never end."""
-        for run in list(self.world.runs.values()):
-            if run.tenant == tenant:
-                with suppress(RPCError):
-                    await self.world.client.get_workflow_handle(workflow_id(run.run_id)).terminate()
+        for run in self._runs(tenant):
+            with suppress(RPCError):
+                await self.world.client.get_workflow_handle(workflow_id(run.run_id)).terminate()
+
+    def _runs(self, tenant: str) -> list[ScriptedRun]:
+        return [run for run in self.world.runs.values() if run.tenant == tenant]
 
 
 def _pressure() -> float:
@@ -197,19 +209,25 @@ def _scripted(action_id: str, version: int, runs: Callable[[Invocation], Scripte
         run = runs(invocation)
         if activity.in_activity():
             return AnyOutput(await run.perform(action_id, invocation))
-        return AnyOutput(run.performed_inside(action_id, invocation))
+        return AnyOutput(run.performed_inside(action_id, version, invocation))
 
     return perform
 
 
 @asynccontextmanager
 async def serving_table(
-    database: Database, settings: DatabaseSettings, client: Client, cases: list[Case]
+    database: Database,
+    settings: DatabaseSettings,
+    client: Client,
+    cases: list[Case],
+    *,
+    interceptors: Sequence[Interceptor] = (),
+    keep: Keep | None = None,
 ) -> AsyncGenerator[Table]:
     """A table with everything around it: worker, starter, deliverer."""
     timelines = Timelines()
     config = client.config()
-    config["interceptors"] = [timelines]
+    config["interceptors"] = [timelines, *interceptors]
     client = Client(**config)
     storage, metrics = Storage(database), Metrics()
     closed, poke = ClosedRuns(Hints(database, settings)), asyncio.Event()
@@ -246,7 +264,7 @@ async def serving_table(
     async with worker:
         serving = asyncio.create_task(serve())
         try:
-            yield Table(world)
+            yield Table(world, keep)
         finally:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)

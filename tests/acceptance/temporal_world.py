@@ -215,14 +215,17 @@ class Events:
         self._early: dict[UUID, JsonObject | None] = {}
 
     async def opened(
-        self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
+        self,
+        work: UnitOfWork,
+        identity: RunIdentity,
+        wait: OpenedWait,
     ) -> JsonObject | None:
         if wait.id not in self._early:
             run = self._world.runs[identity.run_id]
             self._early[wait.id] = run.inbox.open(wait_of(wait))
         return self._early[wait.id]
 
-    async def closing(self, work: UnitOfWork, identity: RunIdentity, wait: WaitRow) -> bool:
+    async def closing(self, work: UnitOfWork, identity: RunIdentity, wait: WaitRow) -> bool:  # noqa: ARG002
         self._world.runs[identity.run_id].inbox.close(wait.key)
         return True
 
@@ -234,7 +237,10 @@ class Tasks:
         self._world = world
 
     async def opened(
-        self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
+        self,
+        work: UnitOfWork,
+        identity: RunIdentity,
+        wait: OpenedWait,
     ) -> JsonObject | None:
         run = self._world.runs[identity.run_id]
         answers: dict[str, Json] = {}
@@ -244,7 +250,7 @@ class Tasks:
                 self._world.plan(run, at, self._answer(run, wait_of(wait), answer, answers, at))
         return None
 
-    async def closing(self, work: UnitOfWork, identity: RunIdentity, wait: WaitRow) -> bool:
+    async def closing(self, work: UnitOfWork, identity: RunIdentity, wait: WaitRow) -> bool:  # noqa: ARG002
         return True
 
     async def _answer(
@@ -270,7 +276,10 @@ class Children:
         self._run_ids: dict[UUID, UUID] = {}
 
     async def opened(
-        self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
+        self,
+        work: UnitOfWork,
+        identity: RunIdentity,
+        wait: OpenedWait,
     ) -> JsonObject | None:
         run = self._world.runs[identity.run_id]
         if wait.id in self._begun:
@@ -289,7 +298,7 @@ class Children:
         self._begun.add(wait.id)
         return None
 
-    async def closing(self, work: UnitOfWork, identity: RunIdentity, wait: WaitRow) -> bool:
+    async def closing(self, work: UnitOfWork, identity: RunIdentity, wait: WaitRow) -> bool:  # noqa: ARG002
         run = self._world.runs[identity.run_id]
         child = self._run_ids.get(wait.id)
         if child is None:
@@ -301,7 +310,10 @@ class Children:
         return False
 
     async def detached(
-        self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
+        self,
+        work: UnitOfWork,
+        identity: RunIdentity,
+        wait: OpenedWait,
     ) -> JsonObject:
         run = self._world.runs[identity.run_id]
         if wait.id in self._begun:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
+from functools import partial
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -19,6 +22,11 @@ from alga_workflows_core.testing.namespaces import create_namespace
 from tests.acceptance.cases import Case, all_cases, simulate
 from tests.acceptance.comparison import differences
 from tests.acceptance.temporal_table import Outcome, Table, serving_table
+from tests.replay.corpus import save
+from tests.replay.recorder import Recorder
+
+# Where scripts/record-histories wants the histories of all runs.
+RECORD_TO = os.environ.get("ALGA_RECORD_HISTORIES")
 
 CASES = all_cases()
 # Chance begins anew in each execution, and a hundred executions take their time.
@@ -48,11 +56,17 @@ async def table(
             DatabaseSettings, {"DATABASE_URL": url, "WORKFLOW_DATABASE_POOL_SIZE": "40"}
         )
         database = Database(settings)
+        recorder = Recorder()
+        keep = partial(recorder.keep, client) if RECORD_TO else None
         try:
-            async with serving_table(database, settings, client, CASES) as serving:
+            async with serving_table(
+                database, settings, client, CASES, interceptors=[recorder], keep=keep
+            ) as serving:
                 yield serving
         finally:
             await database.close()
+        if RECORD_TO:
+            save(Path(RECORD_TO), recorder.recorded)
 
 
 @pytest_asyncio.fixture(scope="module")

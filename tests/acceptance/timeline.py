@@ -108,7 +108,7 @@ class Timeline:
         """For whoever replays the run."""
         return {
             "moments": [moment.isoformat() for moment in self.moments],
-            "offsets": [round(offset, 4) for offset in self._offsets],
+            "offsets": self._offsets,
             "scale": self._scale,
             "origin": None if self._origin is None else self._origin.isoformat(),
         }
