@@ -18,19 +18,21 @@ from alga_workflows_core.definition.source import read
 from alga_workflows_core.simulation.script import Script
 from alga_workflows_core.simulation.simulate import Simulation, Simulator
 from alga_workflows_core.simulation.trace import step_rows, wait_rows
+from alga_workflows_core.types.json import JsonObject
 
 CASES = Path(__file__).parent / "cases"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One folder, read."""
+    """One folder, read. `documents`: all definitions as they are written, by id."""
 
     name: str
     definition: Definition
     script: Script
     expected: dict[str, Any]
     called: dict[str, Definition]
+    documents: dict[str, JsonObject]
 
 
 def _yaml(path: Path) -> Any:
@@ -39,13 +41,15 @@ def _yaml(path: Path) -> Any:
 
 def load(folder: Path) -> Case:
     """The case in `folder`; `called/*.yaml` are the definitions that it may call."""
-    called = [parse_definition(_yaml(path)) for path in sorted(folder.glob("called/*.yaml"))]
+    document = _yaml(folder / "definition.yaml")
+    called = [_yaml(path) for path in sorted(folder.glob("called/*.yaml"))]
     return Case(
         name=str(folder.relative_to(CASES)),
-        definition=parse_definition(_yaml(folder / "definition.yaml")),
+        definition=parse_definition(document),
         script=Script.model_validate(_yaml(folder / "script.yaml")),
         expected=_yaml(folder / "expected.yaml"),
-        called={definition.id: definition for definition in called},
+        called={each["id"]: parse_definition(each) for each in called},
+        documents={each["id"]: each for each in [document, *called]},
     )
 
 

@@ -184,7 +184,9 @@ async def world(
     """A running service with these settings."""
     temporal = TemporalSettings(address=address, namespace=client.namespace)
     async with (
-        serving(database_url, temporal, telemetry, open_tenant=TENANT, **variables) as url,
+        serving(
+            database_url, temporal, telemetry, open_tenant=TENANT, mode=None, **variables
+        ) as url,
         httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=30) as api,
     ):
         yield World(api=api, url=url, client=client, storage=storage)

@@ -43,6 +43,7 @@ from alga_workflows_core.temporal.names import (
     RUN_WORKFLOW,
     SUMMARY_QUERY,
     TASK_QUEUE,
+    WORKING_TIME_ACTIVITY,
     activity_id,
     advertise_id,
     invocation_id,
@@ -143,6 +144,7 @@ def test_names_on_temporal() -> None:
     assert RUN_WORKFLOW == "workflowRuntimeV2RunWorkflow"
     assert PERFORM_ACTIVITY == "workflowRuntimeV2Perform"
     assert FLUSH_ACTIVITY == "workflowRuntimeV2Flush"
+    assert WORKING_TIME_ACTIVITY == "workflowRuntimeV2WorkingTime"
     assert EVENT_SIGNAL == "workflowRuntimeV2Event"
     assert HUMAN_TASK_SIGNAL == "workflowRuntimeV2HumanTask"
     assert QUOTA_RESUME_SIGNAL == "workflowRuntimeV2QuotaResume"

@@ -6,6 +6,7 @@ from typing import Any
 
 from temporalio import workflow
 
+from alga_workflows_core.temporal.clock import WorkflowClock
 from alga_workflows_core.temporal.effects import ExecutionLimits, TemporalEffects
 from alga_workflows_core.temporal.names import RUN_WORKFLOW
 from alga_workflows_core.temporal.pure import externals
@@ -23,7 +24,7 @@ class ShortRunWorkflow(RunWorkflow):
 
     def effects(self, start: RunInput) -> TemporalEffects:
         limits = ExecutionLimits(work_ms=200, events=100, most_events=130)
-        return TemporalEffects(start, externals(), self.clock(start), limits)
+        return TemporalEffects(start, externals(), WorkflowClock(), limits)
 
     @workflow.run
     async def run(self, start: RunInput) -> Any:
@@ -52,7 +53,7 @@ class CutRunWorkflow(RunWorkflow):
         super().__init__(start)
 
     def effects(self, start: RunInput) -> TemporalEffects:
-        made = _CutEffects(start, externals(), self.clock(start))
+        made = _CutEffects(start, externals(), WorkflowClock())
         made.cut(3, 20)
         return made
 

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import structlog
 from temporalio import activity
 
 from alga_workflows_core.actions.perform import Performer
-from alga_workflows_core.errors import AlgaError
+from alga_workflows_core.calendars.business import Calendar
+from alga_workflows_core.errors import AlgaError, Category, ErrorInfo
+from alga_workflows_core.interpreter.effects import StepError
+from alga_workflows_core.interpreter.working_time import working_time_due
 from alga_workflows_core.runs.perform_activity import PerformActivity
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.waits import WaitDesk
-from alga_workflows_core.temporal.names import CHECK_RESULT_ACTIVITY, FLUSH_ACTIVITY
+from alga_workflows_core.temporal.names import (
+    CHECK_RESULT_ACTIVITY,
+    FLUSH_ACTIVITY,
+    WORKING_TIME_ACTIVITY,
+)
 from alga_workflows_core.temporal.wire import (
     CheckAnswer,
     CheckRequest,
     FlushRequest,
     FlushResult,
     PerformRequest,
+    RunIdentity,
+    WorkingTimeRequest,
+    WorkingTimeResult,
 )
 from alga_workflows_core.validation.result import result_error
 
@@ -30,21 +40,47 @@ log = structlog.get_logger()
 RIDE_TIMEOUT_SECONDS = 0.5
 
 
+_NO_CALENDARS = ErrorInfo(
+    code="ENGINE_UNSUPPORTED",
+    category=Category.VALIDATION,
+    message="This release has no calendars to count working time by.",
+)
+
+
+class Calendars(Protocol):
+    """Where the calendars of tenants are."""
+
+    async def of(self, identity: RunIdentity) -> Mapping[str, Calendar]:
+        """Those that the run may count by, by name."""
+        ...
+
+
 class RunActivities:
     """Activities of the authored queue, over one process's storage and actions."""
 
-    def __init__(self, *, performer: Performer, rows: RowWriter, waits: WaitDesk) -> None:
-        self._perform = PerformActivity(performer, write_facts=self._write_if_quick)
+    def __init__(
+        self,
+        *,
+        performer: Performer,
+        rows: RowWriter,
+        waits: WaitDesk,
+        calendars: Calendars | None = None,
+        repeats: bool = True,
+    ) -> None:
+        self._perform = PerformActivity(
+            performer, write_facts=self._write_if_quick, repeats=repeats
+        )
         self._rows = rows
         self._waits = waits
+        self._calendars = calendars
 
     def all(self) -> Sequence[Callable[..., Awaitable[Any]]]:
-        return [self._perform.perform, self.flush, self.check_result]
+        return [self._perform.perform, self.flush, self.check_result, self.working_time]
 
     @activity.defn(name=FLUSH_ACTIVITY)
     async def flush(self, request: FlushRequest) -> FlushResult:
         """Write facts as rows; repeated by Temporal until it works."""
-        identity, resolution = request.run, None
+        identity, resolution, still_open = request.run, None, False
         async with self._rows.unit_of_work(identity) as work:
             rows, newer = await self._rows.apply(
                 work, identity, request.temporal_run_id, request.batch
@@ -52,9 +88,24 @@ class RunActivities:
             if request.opens is not None:
                 resolution = await self._waits.open(work, identity, request.opens)
             if request.closes is not None:
-                resolution = await self._waits.close(work, identity, request.closes)
+                closed = await self._waits.close(work, identity, request.closes)
+                resolution, still_open = closed.resolution, closed.still_open
+            if request.detaches is not None:
+                resolution = await self._waits.detach(work, identity, request.detaches)
         await self._rows.committed(identity, rows, newer=newer)
-        return FlushResult(resolution=resolution, work=request.work)
+        return FlushResult(resolution=resolution, still_open=still_open, work=request.work)
+
+    @activity.defn(name=WORKING_TIME_ACTIVITY)
+    async def working_time(self, request: WorkingTimeRequest) -> WorkingTimeResult:
+        """Count working time by the tenant's calendars."""
+        if self._calendars is None:
+            return WorkingTimeResult(error=_NO_CALENDARS.as_json())
+        calendars = await self._calendars.of(request.run)
+        try:
+            due = working_time_due(calendars, request.calendar, request.duration, request.now)
+        except StepError as error:
+            return WorkingTimeResult(error=error.info.as_json())
+        return WorkingTimeResult(due=due)
 
     @activity.defn(name=CHECK_RESULT_ACTIVITY)
     async def check_result(self, request: CheckRequest) -> CheckAnswer:

@@ -45,11 +45,21 @@ WriteFacts = Callable[[PerformRequest], Awaitable[bool]]
 
 
 class PerformActivity:
-    """Performs actions for runs, on any queue. `write_facts`: on the queue that has their rows."""
+    """Performs actions for runs, on any queue. `write_facts`: on the queue that has their rows.
 
-    def __init__(self, performer: Performer, *, write_facts: WriteFacts | None = None) -> None:
+    Unless it `repeats`, every attempt that is to follow one that failed is left to the run.
+    """
+
+    def __init__(
+        self,
+        performer: Performer,
+        *,
+        write_facts: WriteFacts | None = None,
+        repeats: bool = True,
+    ) -> None:
         self._performer = performer
         self._write_facts = write_facts
+        self._repeats = repeats
         self._counts = LocalCounts()
 
     @activity.defn(name=PERFORM_ACTIVITY)
@@ -144,7 +154,7 @@ class PerformActivity:
             delay = postponed(count.postponed)
             return count, delay if patience.lasts(now + delay) else None
         attempt = request.attempt + count.failures
-        if error.unknown:
+        if error.unknown or not self._repeats:
             return count.failed(), None
         delay = patience.next(
             error.info(attempt=attempt),

@@ -15,7 +15,13 @@ from uuid import UUID
 
 import structlog
 
-from alga_workflows_core.errors import ConflictError, NotFoundError, TooLargeError
+from alga_workflows_core.errors import (
+    Category,
+    ConflictError,
+    ErrorInfo,
+    NotFoundError,
+    TooLargeError,
+)
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.interpreter.waits import decided
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
@@ -29,6 +35,11 @@ log = structlog.get_logger()
 MAX_VALUE_BYTES = 256 * 1024
 """Of what an operator gives, as JSON."""
 
+_NO_CHILDREN = ErrorInfo(
+    code="ENGINE_UNSUPPORTED",
+    category=Category.VALIDATION,
+    message="This release does not start other definitions.",
+)
 _CLOSINGS = {"timed_out": WaitStatus.TIMED_OUT, "canceled": WaitStatus.CANCELED}
 
 
@@ -47,6 +58,26 @@ class WaitKindRules(Protocol):
         ...
 
 
+class StartsRuns(Protocol):
+    """Starts what nobody waits for."""
+
+    async def detached(
+        self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
+    ) -> JsonObject:
+        """Start the child that the run describes as if it waited for it; `{"runId"}` or
+        `{"error"}`. Starting it again changes nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What ended a wait before its run closed it, if something did. `still_open`: it was not
+    closed; something else ends it, and tells the run."""
+
+    resolution: JsonObject | None = None
+    still_open: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What an operator says of a step that waits. `do`: retry, skip or fail of a parked one."""
@@ -60,7 +91,8 @@ class Decision:
 class WaitDesk:
     """Opens and closes waits in the transactions of their runs, and resolves them in its own.
 
-    `poke` is called when something is to be delivered.
+    `rules`: by kind of wait. Without `starts` no child can be detached. `poke` is called when
+    something is to be delivered.
     """
 
     def __init__(
@@ -68,10 +100,12 @@ class WaitDesk:
         storage: Storage,
         rules: Mapping[str, WaitKindRules] | None = None,
         *,
+        starts: StartsRuns | None = None,
         poke: Callable[[], None] = lambda: None,
     ) -> None:
         self._storage = storage
         self._rules = rules or {}
+        self._starts = starts
         self._poke = poke
 
     async def open(
@@ -89,21 +123,28 @@ class WaitDesk:
             await work.waits.resolve(wait.id, early, wait.kind, deliver=False)
         return early
 
-    async def close(
-        self, work: UnitOfWork, identity: RunIdentity, wait: ClosedWait
-    ) -> JsonObject | None:
-        """Close the row, unless something has ended it: then what that was."""
+    async def close(self, work: UnitOfWork, identity: RunIdentity, wait: ClosedWait) -> Closed:
+        """Close the row, unless something has ended it or its kind keeps it open."""
         row = await work.waits.get(wait.id)
-        rules = None if row is None else self._rules.get(row.kind)
-        asks = rules is not None and wait.closing == "canceled"
-        if asks and row is not None and row.status is WaitStatus.WAITING:
-            may_close = rules is None or await rules.closing(work, identity, row)
-            if not may_close:
-                return None
+        if row is None:
+            return Closed()
+        rules = self._rules.get(row.kind) if wait.closing == "canceled" else None
+        if (
+            rules is not None
+            and row.status is WaitStatus.WAITING
+            and not await rules.closing(work, identity, row)
+        ):
+            return Closed(still_open=True)
         if await work.waits.close(wait.id, _CLOSINGS[wait.closing], wait.at):
-            return None
+            return Closed()
         row = await work.waits.get(wait.id)
-        return None if row is None else row.resolution
+        return Closed(None if row is None else row.resolution)
+
+    async def detach(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> JsonObject:
+        """Start a child that nobody waits for; `{"runId"}` or `{"error"}`."""
+        if self._starts is None:
+            return {"error": _NO_CHILDREN.as_json()}
+        return await self._starts.detached(work, identity, wait)
 
     async def resolve(self, tenant: str, wait_id: UUID, resolution: JsonObject, by: str) -> bool:
         """End a wait and have its run told; False if something has ended it before."""

@@ -41,6 +41,8 @@ class VirtualClock:
 
     def __init__(self, start: datetime) -> None:
         self.now = start
+        self.moments = [start]
+        """At which anything could happen, in order."""
         self._planned: list[_Happening] = []
         self._waiters: list[_Waiter] = []
         self._order = 0
@@ -108,7 +110,7 @@ class VirtualClock:
         if self._stop is not None and min(moments) > self._stop:
             self.now = max(self.now, self._stop)
             return False
-        self.now = max(self.now, min(moments))
+        self._move_to(max(self.now, min(moments)))
         happening = [each for each in self._planned if each.at <= self.now]
         if happening:
             first = min(happening, key=lambda each: (each.at, each.order))
@@ -117,6 +119,11 @@ class VirtualClock:
             return True
         self._wake(lambda waiter: waiter.due is not None and waiter.due <= self.now)
         return True
+
+    def _move_to(self, moment: datetime) -> None:
+        if moment != self.now:
+            self.now = moment
+            self.moments.append(moment)
 
     def _wake(self, wakes: Callable[[_Waiter], bool]) -> bool:
         chosen = [waiter for waiter in self._waiters if wakes(waiter)]

@@ -33,7 +33,8 @@ MAX_CHILDREN = 100
 class Simulation:
     """How it went. `status` is not final if `until` was reached or nothing would ever happen any
     more; it is the one that the run has then. `facts` are those of the run itself; `unscripted` the
-    paths of the calls that the script did not speak of, which were answered with `{}`.
+    paths of the calls that the script did not speak of, which were answered with `{}`. `moments`:
+    all at which something happened, to the run or to those that it called.
     """
 
     status: RunStatus
@@ -46,6 +47,7 @@ class Simulation:
     settled: int
     safe_points: int
     variables: JsonObject = field(default_factory=dict[str, Json])
+    moments: list[datetime] = field(default_factory=list[datetime])
 
 
 @dataclass(slots=True)
@@ -184,6 +186,7 @@ class _Life:
             settled=self._settled,
             safe_points=self.world.safe_points,
             variables={} if run is None else run.scope.vars,
+            moments=self._clock.moments,
         )
 
     def _status(self, finished: Finished | None) -> RunStatus:

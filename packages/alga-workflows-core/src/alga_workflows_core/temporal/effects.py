@@ -9,18 +9,30 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-from alga_workflows_core.errors import Category, ErrorInfo
+from alga_workflows_core.errors import ErrorInfo
 from alga_workflows_core.interpreter.effects import ActionCall, StepError
 from alga_workflows_core.interpreter.facts import Fact
 from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.interpreter.waits import Closing, Wait
 from alga_workflows_core.temporal.attempts import Performing, TemporalAttempt
 from alga_workflows_core.temporal.clock import RunClock
-from alga_workflows_core.temporal.names import wait_id
-from alga_workflows_core.temporal.outbox import Outbox, quiet
+from alga_workflows_core.temporal.names import WORKING_TIME_ACTIVITY, wait_id
+from alga_workflows_core.temporal.outbox import (
+    FLUSH_RETRY,
+    FLUSH_TIMEOUT,
+    LOCAL_RETRY_THRESHOLD,
+    Outbox,
+    quiet,
+)
 from alga_workflows_core.temporal.pure import Externals, PurePerformer
 from alga_workflows_core.temporal.stopwatch import Stopwatch
-from alga_workflows_core.temporal.wire import ClosedWait, OpenedWait, RunInput
+from alga_workflows_core.temporal.wire import (
+    ClosedWait,
+    OpenedWait,
+    RunInput,
+    WorkingTimeRequest,
+    WorkingTimeResult,
+)
 from alga_workflows_core.types.json import JsonObject
 
 # A step that has so much data to look at counts as two.
@@ -105,29 +117,29 @@ class TemporalEffects:
             await workflow.wait_condition(ready, timeout=left, timeout_summary=what)
         self._moved()
 
-    async def business_due(self, duration: str, calendar: str | None) -> datetime:  # noqa: ARG002
-        raise StepError(
-            ErrorInfo(
-                code="ENGINE_UNSUPPORTED",
-                category=Category.VALIDATION,
-                message="This release has no calendars to count working time by.",
-            )
+    async def business_due(self, duration: str, calendar: str | None) -> datetime:
+        self._stopwatch.pause()
+        found = await workflow.execute_local_activity(
+            WORKING_TIME_ACTIVITY,
+            WorkingTimeRequest(
+                run=self._identity, calendar=calendar, duration=duration, now=self.now()
+            ),
+            result_type=WorkingTimeResult,
+            start_to_close_timeout=FLUSH_TIMEOUT,
+            retry_policy=FLUSH_RETRY,
+            local_retry_threshold=LOCAL_RETRY_THRESHOLD,
+            summary="count working time",
         )
+        self._moved()
+        if found.due is None:
+            raise StepError(ErrorInfo.from_json(found.error or {}))
+        return found.due
 
     def start(self, call: ActionCall) -> TemporalAttempt:
         return self._performing.start(call)
 
     async def open_wait(self, wait: Wait) -> JsonObject | None:
-        opened = OpenedWait(
-            id=wait_id(self._identity.run_id, wait.key),
-            key=wait.key,
-            path=wait.path,
-            kind=wait.kind,
-            due=wait.due,
-            detail=wait.detail,
-            at=self.now(),
-        )
-        return (await self.outbox.flush(opens=opened)).resolution
+        return (await self.outbox.flush(opens=self._opened(wait))).resolution
 
     async def close_wait(self, wait: Wait, closing: Closing) -> JsonObject | None:
         if wait.kind == "time":
@@ -135,17 +147,21 @@ class TemporalEffects:
             return None
         identity = wait_id(self._identity.run_id, wait.key)
         closed = ClosedWait(id=identity, closing=closing, at=self.now())
-        return (await self.outbox.flush(closes=closed)).resolution
+        answer = await self.outbox.flush(closes=closed)
+        if not answer.still_open:
+            return answer.resolution
+        # A child was asked to cancel: its end is what ends the wait.
+        run = self._attached()
+        self._stopwatch.pause()
+        await workflow.wait_condition(lambda: run.waits.resolution(wait.key) is not None)
+        self._moved()
+        return run.waits.resolution(wait.key)
 
     async def detach(self, wait: Wait) -> JsonObject:
-        raise StepError(
-            ErrorInfo(
-                code="ENGINE_UNSUPPORTED",
-                category=Category.VALIDATION,
-                message="This release does not start other definitions.",
-                step=wait.path,
-            )
-        )
+        started = (await self.outbox.flush(detaches=self._opened(wait))).resolution
+        if started is None:
+            raise RuntimeError(f"nobody said what became of the child of {wait.path}")
+        return started
 
     # -- what the workflow uses ---------------------------------------------------------------
 
@@ -163,6 +179,22 @@ class TemporalEffects:
         self._over = True
         await self._performing.no_local_left()
         await self.outbox.flush(only_if=lambda: self.outbox.is_due)
+
+    def _opened(self, wait: Wait) -> OpenedWait:
+        return OpenedWait(
+            id=wait_id(self._identity.run_id, wait.key),
+            key=wait.key,
+            path=wait.path,
+            kind=wait.kind,
+            due=wait.due,
+            detail=wait.detail,
+            at=self.now(),
+        )
+
+    def _attached(self) -> Run:
+        if self._run is None:
+            raise RuntimeError("the world has no run")
+        return self._run
 
     def _moved(self) -> None:
         self._moves += 1

@@ -9,6 +9,7 @@ RUN_WORKFLOW = "workflowRuntimeV2RunWorkflow"
 PERFORM_ACTIVITY = "workflowRuntimeV2Perform"
 FLUSH_ACTIVITY = "workflowRuntimeV2Flush"
 CHECK_RESULT_ACTIVITY = "workflowRuntimeV2CheckResult"
+WORKING_TIME_ACTIVITY = "workflowRuntimeV2WorkingTime"
 
 # How other services tell which actions they serve.
 ADVERTISE_WORKFLOW = "workflowRuntimeV2Advertise"

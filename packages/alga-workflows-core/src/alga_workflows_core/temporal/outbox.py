@@ -97,9 +97,10 @@ class Outbox:
         *,
         opens: OpenedWait | None = None,
         closes: ClosedWait | None = None,
+        detaches: OpenedWait | None = None,
         only_if: Callable[[], bool] | None = None,
     ) -> FlushResult:
-        """Write facts, and open or close a wait, however long that takes.
+        """Write facts, and open or close a wait or start a child, however long that takes.
 
         One at a time: who comes meanwhile waits, and what was noted until then goes together.
         `only_if` is asked when it is this one's turn.
@@ -115,6 +116,7 @@ class Outbox:
             batch=self.take(),
             opens=opens,
             closes=closes,
+            detaches=detaches,
             work=self._stopwatch.milliseconds(),
         )
         try:
@@ -125,7 +127,7 @@ class Outbox:
                 start_to_close_timeout=FLUSH_TIMEOUT,
                 retry_policy=FLUSH_RETRY,
                 local_retry_threshold=LOCAL_RETRY_THRESHOLD,
-                summary=_summary(opens, closes),
+                summary=_summary(opens or detaches, closes),
             )
         finally:
             self._sending = False

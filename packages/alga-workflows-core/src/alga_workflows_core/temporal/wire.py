@@ -154,7 +154,8 @@ class ClosedWait(Model):
 
 
 class FlushRequest(Model):
-    """What is to be written before the run goes on: facts, then a wait that opens or closes.
+    """What is to be written before the run goes on: facts, then a wait that opens or closes, or a
+    child that is started and not waited for.
 
     `work` is how many milliseconds the workflow's own code has worked since it last asked.
     """
@@ -164,14 +165,36 @@ class FlushRequest(Model):
     batch: Batch
     opens: OpenedWait | None = None
     closes: ClosedWait | None = None
+    detaches: OpenedWait | None = None
     work: int = 0
 
 
 class FlushResult(Model):
-    """What has ended the wait, if something has; and `work` as it was sent."""
+    """What has ended the wait, if something has, or what has become of a detached child
+    (`Effects.detach`); and `work` as it was sent.
+
+    `still_open`: the wait that was to be closed ends when something else does, which is told then.
+    """
 
     resolution: JsonObject | None = None
+    still_open: bool = False
     work: int = 0
+
+
+class WorkingTimeRequest(Model):
+    """When working time that begins `now` is over; see `Effects.business_due`."""
+
+    run: RunIdentity
+    calendar: str | None
+    duration: str
+    now: datetime
+
+
+class WorkingTimeResult(Model):
+    """Either of them. `error` is an `ErrorInfo` as JSON."""
+
+    due: datetime | None = None
+    error: JsonObject | None = None
 
 
 class WakeSignal(Model):

@@ -38,6 +38,7 @@ class WorkerOptions:
     workflow: type[Any] = RunWorkflow
     interceptors: Sequence[Interceptor] = ()
     sticky_timeout: timedelta = STICKY_TIMEOUT
+    heartbeat_throttle: timedelta = HEARTBEAT_THROTTLE
 
 
 def build_action_worker(
@@ -90,8 +91,8 @@ def build_worker(
         max_concurrent_activities=ACTIVITY_SLOTS,
         max_concurrent_local_activities=ACTIVITY_SLOTS,
         max_cached_workflows=CACHED_RUNS,
-        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        max_heartbeat_throttle_interval=options.heartbeat_throttle,
+        default_heartbeat_throttle_interval=options.heartbeat_throttle,
         sticky_queue_schedule_to_start_timeout=options.sticky_timeout,
         graceful_shutdown_timeout=graceful_shutdown,
         on_fatal_error=on_fatal_error,

@@ -16,7 +16,7 @@ from alga_workflows_core.interpreter.finishing import Finished
 from alga_workflows_core.interpreter.outcome import Settled
 from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.interpreter.system import System
-from alga_workflows_core.temporal.clock import RunClock, WorkflowClock
+from alga_workflows_core.temporal.clock import WorkflowClock
 from alga_workflows_core.temporal.effects import TemporalEffects
 from alga_workflows_core.temporal.names import (
     CONTROL_SIGNAL,
@@ -65,13 +65,9 @@ class RunWorkflow:
         self._effects.attach(self._run)
         self._told = Told(start, self._run)
 
-    def clock(self, start: RunInput) -> RunClock:  # noqa: ARG002 - for whoever has another clock
-        """What the run takes for time."""
-        return WorkflowClock()
-
     def effects(self, start: RunInput) -> TemporalEffects:
-        """The run's world. Another one may settle the run at other times; nothing else."""
-        return TemporalEffects(start, externals(), self.clock(start))
+        """The run's world. That of a subclass may have another clock, or settle at other times."""
+        return TemporalEffects(start, externals(), WorkflowClock())
 
     @workflow.run
     async def run(self, start: RunInput) -> Any:
