@@ -116,7 +116,9 @@ class RunActivities:
         rows = project(identity, temporal_run_id, batch)
         async with self._storage.unit_of_work(identity.tenant_id) as work:
             newer = await work.runs.apply(rows.run)
-            await work.steps.apply(identity.run_id, rows.steps)
+            # A batch may have been on its way while the run was terminated.
+            if newer or not await work.open_runs.has_last_word(identity.run_id, identity.epoch):
+                await work.steps.apply(identity.run_id, rows.steps)
         self._metrics.row_flush(time.perf_counter() - began)
         if rows.closes_run and newer:
             self._metrics.run_closed(rows.run.status)
