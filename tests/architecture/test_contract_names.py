@@ -208,6 +208,8 @@ async def test_names_of_tables(database: Database) -> None:
         "workflow_runs",
         "workflow_run_steps",
         "workflow_events",
+        "workflow_event_deliveries",
+        "workflow_run_waits",
         "workflow_actions",
         "alga_action_ledger",
         "alga_api_keys",

@@ -85,6 +85,8 @@ class RunActivities:
             rows, newer = await self._rows.apply(
                 work, identity, request.temporal_run_id, request.batch
             )
+            if not newer and await self._rows.is_over(work, identity):
+                return FlushResult(work=request.work)
             if request.opens is not None:
                 resolution = await self._waits.open(work, identity, request.opens)
             if request.closes is not None:

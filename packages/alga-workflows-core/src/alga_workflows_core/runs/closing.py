@@ -63,3 +63,4 @@ async def close_what_is_left(work: UnitOfWork, run: RunRow, ending: RunEnding) -
         message=f"The run ended {ending.status} before this was over.",
     )
     await work.steps.close_open(run.id, error.as_json(), seq=LAST_SEQ)
+    await work.waits.close_all(run.id)

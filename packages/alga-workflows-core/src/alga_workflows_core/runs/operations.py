@@ -90,9 +90,10 @@ class RunOperations:
         async with self._storage.unit_of_work(tenant) as work:
             if not await work.open_runs.request_stop(run, request):
                 return False
-        if await self._stop_execution(tenant, run, stop):
+        if await stop_execution(self._executions, run.id, request):
             async with self._storage.unit_of_work(tenant) as work:
                 await work.open_runs.forget_stop(run.id, run.epoch)
+        await self._reconciler.heal(tenant, run.id)
         return True
 
     async def _stop_execution(self, tenant: str, run: RunRow, stop: StopRequest) -> bool:

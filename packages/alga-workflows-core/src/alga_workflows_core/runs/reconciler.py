@@ -29,6 +29,8 @@ from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus
 log = structlog.get_logger()
 
 BATCH = 20
+# What a run wrote before it ended may still be on its way.
+ATTEMPTS = 5
 LONGEST = timedelta(minutes=15)
 """A run that does not change is looked at this often at least."""
 
@@ -113,10 +115,19 @@ class Reconciler:
 
     async def heal(self, tenant: str, run_id: UUID) -> bool:
         """Make the row of one run say what Temporal says; whether something was done."""
-        async with self._storage.unit_of_work(tenant) as work:
-            run = await work.runs.get(run_id)
-        if run is None or run.status in FINAL_RUN_STATES or run.status is RunStatus.QUEUED:
-            return False
+        for _ in range(ATTEMPTS):
+            async with self._storage.unit_of_work(tenant) as work:
+                run = await work.runs.get(run_id)
+            if run is None or run.status in FINAL_RUN_STATES or run.status is RunStatus.QUEUED:
+                return False
+            done = await self._heal(tenant, run)
+            if done is not None:
+                return done
+        return False
+
+    async def _heal(self, tenant: str, run: RunRow) -> bool | None:
+        """Whether something was done; None if the row changed meanwhile."""
+        run_id = run.id
         execution = await self._executions.newest(run_id)
         if execution is None:
             return await self._without_execution(tenant, run)
@@ -128,11 +139,11 @@ class Reconciler:
             return await self._start_again(tenant, run)
         ending = await ending_of(self._executions, execution)
         if not await self._closer.close(tenant, run, ending):
-            return False
+            return None
         self._did("closed", tenant, run, f"its execution is {execution.status.name}")
         return True
 
-    async def _without_execution(self, tenant: str, run: RunRow) -> bool:
+    async def _without_execution(self, tenant: str, run: RunRow) -> bool | None:
         if run.status is RunStatus.STARTING:
             return await self._start_again(tenant, run)
         lost = ErrorInfo(
@@ -145,7 +156,7 @@ class Reconciler:
         )
         ending = RunEnding(status=RunStatus.FAILED, error=lost.as_json())
         if not await self._closer.close(tenant, run, ending):
-            return False
+            return None
         self._did("lost", tenant, run, "Temporal has no execution of it")
         return True
 

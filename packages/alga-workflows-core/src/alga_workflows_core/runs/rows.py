@@ -44,12 +44,17 @@ class RowWriter:
         began = time.perf_counter()
         rows = project(identity, temporal_run_id, batch)
         newer = await work.runs.apply(rows.run)
-        await work.steps.apply(identity.run_id, rows.steps)
-        await work.waits.open(rows.opened)
-        for wait_id, status, at in rows.closed:
-            await work.waits.close(wait_id, status, at)
+        if newer or not await self.is_over(work, identity):
+            await work.steps.apply(identity.run_id, rows.steps)
+            await work.waits.open(rows.opened)
+            for wait_id, status, at in rows.closed:
+                await work.waits.close(wait_id, status, at)
         self._metrics.row_flush(time.perf_counter() - began)
         return rows, newer
+
+    async def is_over(self, work: UnitOfWork, identity: RunIdentity) -> bool:
+        """Whether the run was ended from outside while this batch was on its way."""
+        return await work.open_runs.has_last_word(identity.run_id, identity.epoch)
 
     async def committed(self, identity: RunIdentity, rows: Projection, *, newer: bool) -> None:
         """Tell of the end of a run, if that was it."""

@@ -148,6 +148,13 @@ class OpenRuns:
         )
         return closed.one_or_none() is not None
 
+    async def has_last_word(self, run_id: UUID, epoch: int) -> bool:
+        """Whether this epoch was closed with `close`, so that its facts come too late."""
+        found = await self._connection.scalar(
+            select(runs.c.id).where(self._is(run_id), runs.c.epoch >= epoch, runs.c.seq == LAST_SEQ)
+        )
+        return found is not None
+
     async def restore(self, run: RestoredRun) -> RunRow | None:
         """Make a lost row anew, RUNNING; None if there is one by now.
 
