@@ -37,20 +37,20 @@ def test_calls_and_undos_at_any_depth() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        None,
-        [],
-        "text",
-        {"steps": None},
-        {"steps": [1, None, []]},
-        {"steps": [{"type": "action.call", "config": None}]},
-        {"steps": [{"type": "action.call", "config": {"actionId": 1, "version": 1}}]},
-        {"steps": [{"type": "action.call", "config": {"actionId": "a\x00", "version": 1}}]},
-        {"steps": [{"type": "action.call", "config": {"actionId": "a", "version": "1"}}]},
-    ],
-)
+NO_DEFINITIONS: list[Any] = [
+    None,
+    [],
+    "text",
+    {"steps": None},
+    {"steps": [1, None, []]},
+    {"steps": [{"type": "action.call", "config": None}]},
+    {"steps": [{"type": "action.call", "config": {"actionId": 1, "version": 1}}]},
+    {"steps": [{"type": "action.call", "config": {"actionId": "a\x00", "version": 1}}]},
+    {"steps": [{"type": "action.call", "config": {"actionId": "a", "version": "1"}}]},
+]
+
+
+@pytest.mark.parametrize("document", NO_DEFINITIONS)
 def test_a_document_may_be_anything(document: Any) -> None:
     """A draft that is no definition calls what can be read of it, here nothing."""
     assert actions_called(document) == set()
