@@ -75,7 +75,7 @@ async def test_every_address_that_is_described_is_served(
     service: Service, described: dict[str, Any]
 ) -> None:
     """None of them is answered with the 404 of an unknown address or with a wrong method."""
-    names = {"definition_id": "x", "number": "1", "run_id": "y"}
+    names = {"definition_id": "x", "number": "1", "run_id": "y", "path": "z", "wait_id": "w"}
     async with httpx.AsyncClient(base_url=service.url) as client:
         for method, path, _ in operations(described):
             answer = await client.request(method, path.format(**names))

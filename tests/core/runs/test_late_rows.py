@@ -15,6 +15,8 @@ from alga_workflows_core.interpreter.facts import RunStarted, StepStarted
 from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.closing import RunCloser
+from alga_workflows_core.runs.rows import RowWriter
+from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.storage.open_runs import RunEnding
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.wire import Batch, FlushRequest, RunIdentity
@@ -30,7 +32,9 @@ async def test_a_step_that_is_told_after_the_end_gets_no_row(
     hints = Hints(storage.database, load(DatabaseSettings, {"DATABASE_URL": database_url}))
     closed, metrics = ClosedRuns(hints), Metrics()
     activities = RunActivities(
-        storage=storage, performer=Performer(Registry([])), closed=closed, metrics=metrics
+        performer=Performer(Registry([])),
+        rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
+        waits=WaitDesk(storage),
     )
     run = RunIdentity(
         run_id=uuid4(),
