@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+from pathlib import Path
 from typing import Any
 
 from tests.durable.definitions import assign, call, document, expr, turns, wait
 from tests.services.command import client, eventually, running
 from tests.services.definitions import closed_run, steps_of
+from tests.services.killing import MODULE
 from tests.services.servers import Servers
 
 DOWN_SECONDS = float(os.environ.get("ALGA_OUTAGE_SECONDS", "5"))
-RUNS = 4
-TURNS = 40
+RUNS = 3
+TURNS = 12
 
 BUSY: dict[str, Any] = document(
     "busy",
@@ -33,10 +35,14 @@ BUSY: dict[str, Any] = document(
 
 
 async def finish_in_spite_of(
-    servers: Servers, environ: dict[str, str], key: str, what: str
+    servers: Servers, environ: dict[str, str], key: str, folder: Path, what: str
 ) -> None:
     """Runs with waits, local and remote actions, while `what` is down for a while."""
-    async with running(environ=environ) as worker, client(url := await worker.url(), key) as api:
+    async with (
+        # It waits less long for lost workflow tasks, and so does the test.
+        running(environ={**environ, "CHAOS_FOLDER": str(folder)}, module=MODULE) as worker,
+        client(url := await worker.url(), key) as api,
+    ):
         await api.put("/api/v1/definitions/busy/draft", json=BUSY)
         assert (await api.post("/api/v1/definitions/busy/publish")).is_success
         ids: list[str] = []
@@ -66,14 +72,14 @@ async def finish_in_spite_of(
 
 
 async def test_postgresql_is_away_in_the_middle_of_runs(
-    servers: Servers, servers_environ: dict[str, str], servers_key: str
+    servers: Servers, servers_environ: dict[str, str], servers_key: str, folder: Path
 ) -> None:
     """They wait for their rows, or go on; in the end all rows are there."""
-    await finish_in_spite_of(servers, servers_environ, servers_key, "postgresql")
+    await finish_in_spite_of(servers, servers_environ, servers_key, folder, "postgresql")
 
 
 async def test_temporal_is_away_in_the_middle_of_runs(
-    servers: Servers, servers_environ: dict[str, str], servers_key: str
+    servers: Servers, servers_environ: dict[str, str], servers_key: str, folder: Path
 ) -> None:
     """They go on where its history ends."""
-    await finish_in_spite_of(servers, servers_environ, servers_key, "temporal")
+    await finish_in_spite_of(servers, servers_environ, servers_key, folder, "temporal")
