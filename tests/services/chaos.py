@@ -27,6 +27,7 @@ from tests.durable.definitions import acting_turns, pure_result, pure_steps
 from tests.durable.world import World, check_executions
 from tests.services.command import Command, client, eventually, running
 from tests.services.killing import MODULE, SIDES, run_killed
+from tests.services.outages import finish_in_spite_of
 from tests.services.processes import resident_bytes
 from tests.services.servers import Servers
 
@@ -35,6 +36,7 @@ ACTING_TURNS = 1_000
 ACTIVITIES = 25
 PATIENCE = 900.0
 MOST_GROWTH = 1.5
+OUTAGE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,19 @@ async def kills(place: Place) -> str:
     return f"{killed.kills} kills, {len(killed.met)} activities, none lost, none doubled"
 
 
+async def outages(place: Place) -> str:
+    """PostgreSQL away for half a minute in the middle of runs, then Temporal."""
+    environ = {**place.environ, "WORKFLOW_HTTP_ALLOW": "127.0.0.0/8"}
+    for what in ("postgresql", "temporal"):
+        await finish_in_spite_of(place.servers, environ, place.folder, what, OUTAGE_SECONDS)
+    return f"each server away for {OUTAGE_SECONDS:g} s, all runs finished with all rows"
+
+
 SCENARIOS: dict[str, Callable[[Place], Awaitable[str]]] = {
     "pure steps": pure,
     "turns": turns,
     "kills": kills,
+    "outages": outages,
 }
 
 
@@ -142,10 +153,12 @@ async def _chaos_worker(place: Place) -> AsyncGenerator[tuple[Command, World]]:
         yield command, World(api, place.temporal)
 
 
-async def _main(seconds: float, seed: int) -> int:
+async def _main(seconds: float, seed: int, only: str | None) -> int:
     began, failed = perf_counter(), 0
     telemetry = temporal_runtime()
     for name, scenario in SCENARIOS.items():
+        if only not in {None, name}:
+            continue
         if perf_counter() - began > seconds:
             _say(f"{name:<12} not begun: {seconds:g} s are over")
             continue
@@ -190,7 +203,8 @@ def _say(line: str) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Long runs, kills and outages.")
     parser.add_argument("--seconds", type=float, default=1800.0, help="begin nothing after so long")
+    parser.add_argument("--only", choices=sorted(SCENARIOS), help="this one alone")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     chosen = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
-    exit_process(asyncio.run(_main(chosen.seconds, chosen.seed)))
+    exit_process(asyncio.run(_main(chosen.seconds, chosen.seed, chosen.only)))
