@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import httpx
 import pytest_asyncio
@@ -16,6 +18,7 @@ from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import connect
 from alga_workflows_core.testing.databases import TestDatabases
 from alga_workflows_core.testing.namespaces import create_namespace
+from tests.api.reconciled import MakeWorld, World, world
 from tests.api.service import Service, serving
 
 
@@ -67,3 +70,49 @@ async def service(
                 yield Service(url=url, locked_url=locked, api=client, storage=Storage(database))
         finally:
             await database.close()
+
+
+@pytest_asyncio.fixture
+async def silent_url() -> AsyncGenerator[tuple[str, asyncio.Event]]:
+    """A server that accepts a request and never answers, and whether it was asked."""
+    asked = asyncio.Event()
+    ending = asyncio.Event()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        asked.set()
+        await ending.wait()
+        writer.close()
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", asked
+    finally:
+        ending.set()
+        server.close()
+        await server.wait_closed()
+
+
+@pytest_asyncio.fixture
+async def make(
+    database_url: str,
+    storage: Storage,
+    temporal_client: Client,
+    temporal_server: TemporalServer,
+    temporal_telemetry: TemporalTelemetry,
+) -> AsyncGenerator[MakeWorld]:
+    """Starts services with settings of the reconciler, all on the same rows and namespace."""
+    async with AsyncExitStack() as stack:
+
+        async def start(**variables: str) -> World:
+            running: AbstractAsyncContextManager[World] = world(
+                database_url,
+                storage,
+                temporal_client,
+                temporal_server.address,
+                temporal_telemetry,
+                **variables,
+            )
+            return await stack.enter_async_context(running)
+
+        yield start

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ import pytest_asyncio
 from pydantic import BaseModel
 from sqlalchemy import text
 from structlog.testing import capture_logs
+from temporalio import activity
 from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ActivityError, ApplicationError
 
@@ -292,6 +294,33 @@ async def test_what_is_advertised_waits_for_a_worker_of_the_engine(
         await eventually(told, "the advertisement waits in Temporal")
     async with serve() as api:
         await eventually(lambda: listed(api), "billing.vat is listed")
+
+
+async def test_a_worker_that_stops_lets_its_actions_finish(
+    serve: Serve, temporal_client: Client
+) -> None:
+    """It takes no more calls, and the one that it has is answered in its first attempt."""
+    begun, stop = asyncio.Event(), asyncio.Event()
+    attempts: list[int] = []
+
+    @action("billing.slow", version=1, kind=ActionKind.READ)
+    async def slow(order: Order, invocation: Invocation) -> Vat:
+        attempts.append(invocation.attempt)
+        begun.set()
+        await activity.wait_for_worker_shutdown()
+        return Vat(cents=order.net)
+
+    worker = ActionWorker(temporal_client, queue=QUEUE, actions=[slow])
+    async with serve() as api:
+        serving_it = asyncio.create_task(worker.run(stop))
+        await eventually(lambda: listed(api, "billing.slow"), "billing.slow is listed")
+        await published(api, calling("slow", "billing.slow"))
+        running = asyncio.create_task(ran(api, "slow", {"net": 3}))
+        await asyncio.wait_for(begun.wait(), PATIENCE)
+        stop.set()
+        await asyncio.wait_for(serving_it, PATIENCE)
+        assert (await running)["result"] == 3
+    assert attempts == [1]
 
 
 async def test_a_run_tells_which_queue_nobody_serves(serve: Serve, temporal_client: Client) -> None:

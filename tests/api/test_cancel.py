@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
-import pytest_asyncio
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 
 from alga_workflows_core.temporal.names import workflow_id
 from tests.api.service import published
 
 DEADLINE = 20.0
-
-
-@pytest_asyncio.fixture
-async def silent_url() -> AsyncGenerator[tuple[str, asyncio.Event]]:
-    """A server that accepts a request and never answers, and whether it was asked."""
-    asked = asyncio.Event()
-    ending = asyncio.Event()
-
-    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readline()
-        asked.set()
-        await ending.wait()
-        writer.close()
-
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", asked
-    finally:
-        ending.set()
-        server.close()
-        await server.wait_closed()
 
 
 async def test_a_cancelled_run_ends_in_its_row_too(

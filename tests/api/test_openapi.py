@@ -28,6 +28,10 @@ BODIES = {
     ("post", "/api/v1/definitions/{definition_id}/runs"): "StartRun",
     ("post", "/api/v1/runs/{run_id}/steps/{path}/resolve"): "DecideStep",
     ("post", "/api/v1/waits/{wait_id}/resolve"): "EndWait",
+    ("post", "/api/v1/runs/{run_id}/cancel"): "Operation",
+    ("post", "/api/v1/runs/{run_id}/pause"): "Operation",
+    ("post", "/api/v1/runs/{run_id}/resume"): "Operation",
+    ("post", "/api/v1/runs/{run_id}/terminate"): "TerminateRun",
 }
 
 
@@ -84,7 +88,7 @@ async def test_every_operation_says_what_a_problem_looks_like(described: dict[st
     for _, _, operation in operations(described):
         responses = operation["responses"]
         assert responses["default"] == PROBLEMS["default"]
-        assert set(responses) <= {"200", "201", "default"}
+        assert set(responses) <= {"200", "201", "202", "default"}
         assert operation["summary"]
         assert operation["description"].endswith(".")
         assert operation["tags"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import httpx
@@ -20,10 +21,14 @@ from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.infra.settings import DatabaseSettings, load
 from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.closed import ClosedRuns
+from alga_workflows_core.runs.closing import RunCloser
 from alga_workflows_core.runs.launch import Launcher
+from alga_workflows_core.runs.operations import RunOperations
+from alga_workflows_core.runs.reconciler import Reconciler
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.names import (
     ADVERTISE_ACTIVITY,
     ADVERTISE_WORKFLOW,
@@ -70,6 +75,10 @@ API_PATHS = {
     "GET /api/v1/runs/{run_id}/waits",
     "POST /api/v1/runs/{run_id}/steps/{path}/resolve",
     "POST /api/v1/waits/{wait_id}/resolve",
+    "POST /api/v1/runs/{run_id}/cancel",
+    "POST /api/v1/runs/{run_id}/pause",
+    "POST /api/v1/runs/{run_id}/resume",
+    "POST /api/v1/runs/{run_id}/terminate",
     "GET /api/v1/schemas/definition.json",
     "POST /api/v1/simulate",
     "GET /api/v1/actions",
@@ -81,11 +90,22 @@ API_PATHS = {
 }
 
 
-def api(database: Database, client: Client) -> httpx.AsyncClient:
+async def api(database: Database) -> httpx.AsyncClient:
     """A client of the API without any server behind it."""
     storage = Storage(database)
     actions = ActionCatalogue(storage=storage, own={})
     hints = Hints(database, NOWHERE)
+    closed, metrics = ClosedRuns(hints), Metrics()
+    client = await Client.connect("127.0.0.1:1", lazy=True)
+    executions = Executions(client)
+    closer = RunCloser(storage=storage, closed=closed, metrics=metrics)
+    reconciler = Reconciler(
+        storage=storage,
+        executions=executions,
+        closer=closer,
+        metrics=metrics,
+        after=timedelta(minutes=1),
+    )
 
     async def no_metrics() -> bytes:
         return b""
@@ -97,15 +117,18 @@ def api(database: Database, client: Client) -> httpx.AsyncClient:
             runs=RunService(
                 storage=storage,
                 launcher=Launcher(storage),
-                closed=ClosedRuns(hints),
+                closed=closed,
                 poke=lambda: None,
             ),
             waits=WaitDesk(storage),
             blocked=Blocked(client, after=30),
             actions=actions,
+            operations=RunOperations(
+                storage=storage, executions=executions, reconciler=reconciler, closer=closer
+            ),
             processes=BoundedProcesses(),
             health=HealthMonitor([]),
-            metrics=Metrics(),
+            metrics=metrics,
             sdk_metrics=no_metrics,
             version="0",
         )
@@ -187,6 +210,7 @@ async def test_names_of_tables(database: Database) -> None:
         "alga_action_ledger",
         "alga_api_keys",
         "alga_data",
+        "alga_sweeps",
         "alga_state_transitions",
         "alga_workflows_core_version",
     }
@@ -195,7 +219,7 @@ async def test_names_of_tables(database: Database) -> None:
 async def test_paths_of_the_api() -> None:
     """Every path with its method, as the API itself lists them."""
     database = Database(NOWHERE)
-    async with api(database, await Client.connect("127.0.0.1:1", lazy=True)) as client:
+    async with await api(database) as client:
         answer = await client.get("/api/v1/openapi.json")
     await database.close()
     assert answer.status_code == 200

@@ -29,6 +29,7 @@ from alga_workflows_core.storage.ledger import Ledger
 from alga_workflows_core.storage.unit_of_work import Storage
 
 TENANT = "acme"
+CANARY = "canary-4711"
 COUNT = text("UPDATE counter SET effects = effects + 1")
 IDEMPOTENT, UNSAFE = ActionKind.IDEMPOTENT, ActionKind.UNSAFE
 TRANSACTIONAL = ActionKind.TRANSACTIONAL
@@ -437,3 +438,39 @@ async def test_a_worker_without_a_ledger_refuses_what_needs_one(world: World) ->
         "target.call", 1, {}, invocation()
     )
     assert output == {"call": 1}
+
+
+class Keyed(BaseModel):
+    key: str
+
+
+class OneSecret:
+    async def open(self, tenant: str, name: str) -> str:
+        assert name == "API_KEY"
+        return f"{CANARY}-of-{tenant}"
+
+
+@pytest.mark.parametrize("kind", LEDGERED)
+async def test_the_ledger_holds_no_secret(world: World, kind: ActionKind) -> None:
+    """Neither of an answer nor of an error; a stored answer is masked as the first one was."""
+
+    @action("target.echo", version=1, kind=kind)
+    async def echo(request: Keyed) -> Keyed:
+        assert request.key == f"{CANARY}-of-{TENANT}"
+        world.target.calls += 1
+        if world.target.calls == 1:
+            raise ActionError("NO", f"Not with {request.key}.", details={"key": request.key})
+        return Keyed(key=request.key)
+
+    performer = Performer(Registry([echo]), ledger=world.ledger, secrets=OneSecret())
+    call, secrets = invocation(), {"/key": "API_KEY"}
+    with pytest.raises(ActionError) as raised:
+        await performer.perform("target.echo", 1, {"key": None}, call, secrets=secrets)
+    assert CANARY not in f"{raised.value.info().as_json()}"
+    for _ in range(2):
+        output = await performer.perform("target.echo", 1, {"key": None}, call, secrets=secrets)
+        assert output == {"key": "***"}
+        async with world.storage.transaction(TENANT) as connection:
+            rows = await connection.execute(text("SELECT l::text FROM alga_action_ledger l"))
+            assert CANARY not in rows.scalar_one()
+    assert world.target.calls == 2

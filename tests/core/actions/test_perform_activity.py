@@ -187,20 +187,45 @@ async def test_an_attempt_that_was_lost_does_not_count(
     assert outcome.error["attempt"] == 2
 
 
-@LANES
 async def test_a_worker_that_stops_hands_the_call_to_another_one(
-    temporal_client: Client, ledger: Ledger, local: bool
+    temporal_client: Client, ledger: Ledger
 ) -> None:
     """At once, and it costs no attempt: a deployment does not fail what may be tried once."""
     target = Target([forever])
     async with serving(temporal_client, target.performer(ledger)):
-        call = await start(temporal_client, request(retry=policy(1)), local=local)
+        call = await start(temporal_client, request(retry=policy(1)))
         await target.wait(target.begun)
     assert target.stopped.is_set()
     async with serving(temporal_client, target.performer(ledger)):
         outcome = await ended(call)
     assert (outcome.output, outcome.attempt) == ({"call": 2}, 1)
     assert target.attempts == [1, 1]
+
+
+async def test_a_worker_that_stops_waits_for_its_local_calls(
+    temporal_client: Client, ledger: Ledger
+) -> None:
+    """They are short; so they are not interrupted."""
+    go = asyncio.Event()
+
+    async def wait() -> None:
+        await go.wait()
+
+    target = Target([wait])
+    async with serving(temporal_client, target.performer(ledger)) as worker:
+        call = await start(temporal_client, request(retry=policy(1)), local=True)
+        await target.wait(target.begun)
+        stopping = asyncio.ensure_future(worker.shutdown())
+        await asyncio.sleep(0)
+        assert not stopping.done()
+        go.set()
+        async with asyncio.timeout(10):
+            await stopping
+    async with serving(temporal_client, target.performer(ledger)):
+        outcome = await ended(call)
+    assert (outcome.output, outcome.attempt) == ({"call": 1}, 1)
+    assert not target.stopped.is_set()
+    assert target.attempts == [1]
 
 
 async def test_an_unsafe_call_of_a_worker_that_stops_is_unknown(

@@ -31,7 +31,7 @@ def test_the_first_that_comes_ends_the_wait() -> None:
     taken: list[bool] = []
 
     def resolve(key: str, number: int) -> None:
-        taken.append(run.resolve(key, {"match": 0, "event": {"payload": number}}))
+        taken.append(run.waits.resolve(key, {"match": 0, "event": {"payload": number}}))
 
     def come() -> None:
         resolve("other#1", 1)

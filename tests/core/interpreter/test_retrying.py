@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from alga_workflows_core.definition.policies import RetryPolicy
-from alga_workflows_core.interpreter.retrying import LONGEST_MS, delay
+from alga_workflows_core.errors import Category, ErrorInfo
+from alga_workflows_core.interpreter.retrying import LONGEST_MS, delay, pointless_before
 
 
 def policy(**fields: Any) -> RetryPolicy:
@@ -39,3 +40,21 @@ def test_no_delay_is_longer_than_thirty_days() -> None:
     steep = policy(backoffMultiplier=100, jitter=False)
     assert delay(steep, 20, 0.0) == longest
     assert delay(steep, 1000, 0.0) == longest
+
+
+@pytest.mark.parametrize("told", [None, True, "9", -1, 0])
+def test_an_error_that_tells_no_time_is_tried_again_whenever(told: Any) -> None:
+    """`retryAfter` may be anything where an author raised the error."""
+    error = ErrorInfo(
+        code="BUSY", category=Category.ACTION, message="", details={"retryAfter": told}
+    )
+    assert pointless_before(error) == timedelta()
+
+
+def test_an_error_may_tell_how_long_another_attempt_is_pointless() -> None:
+    """In seconds; thirty days at most."""
+    for told, seconds in ((1.5, 1.5), (1e15, LONGEST_MS / 1000)):
+        error = ErrorInfo(
+            code="BUSY", category=Category.ACTION, message="", details={"retryAfter": told}
+        )
+        assert pointless_before(error).total_seconds() == seconds

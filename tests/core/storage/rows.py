@@ -1,11 +1,14 @@
-"""A run, what facts say of it, and a step: rows that tests vary with `dataclasses.replace`."""
+"""A run, what facts say of it, how one was seen, and a step.
+
+Tests vary these with `dataclasses.replace`.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from alga_workflows_core.storage.runs import NewRun, RunChange
+from alga_workflows_core.storage.runs import NewRun, RunChange, RunRow
 from alga_workflows_core.storage.steps import StepRow
 from alga_workflows_core.types.states import RunStatus, StepStatus
 
@@ -33,6 +36,28 @@ CLOSED = RunChange(
     temporal_run_id="execution",
     started_at=NOW,
     closed_at=NOW + timedelta(microseconds=1),
+)
+SEEN = RunRow(
+    id=CLOSED.id,
+    definition_id="triage",
+    version=1,
+    status=RunStatus.STARTING,
+    trigger_type="api",
+    execution_key="key",
+    request_hash="hash",
+    payload={},
+    result=None,
+    error=None,
+    epoch=0,
+    seq=0,
+    temporal_run_id=None,
+    stop_request=None,
+    start_attempts=1,
+    created_at=NOW,
+    created_by="test",
+    started_at=None,
+    closed_at=None,
+    label=None,
 )
 STEP = StepRow(
     path="call",

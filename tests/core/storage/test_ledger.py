@@ -19,7 +19,6 @@ from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.settings import DatabaseSettings, load
 from alga_workflows_core.storage.ledger import (
     Claimed,
-    EngineTransactions,
     Entry,
     Failed,
     Ledger,
@@ -29,6 +28,7 @@ from alga_workflows_core.storage.ledger import (
 )
 from alga_workflows_core.storage.ledger_schema import install_ledger
 from alga_workflows_core.storage.migrate import migrate
+from alga_workflows_core.storage.transactions import EngineTransactions
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.testing.databases import TestDatabases
 from alga_workflows_core.types.json import Json

@@ -133,19 +133,7 @@ async def test_a_postponed_start_is_due_when_it_was_said(storage: Storage) -> No
     assert await storage.claim_run_starts(1, LEASE) == [("acme", run_id)]
 
 
-async def test_a_start_that_failed_for_good_closes_the_run(storage: Storage) -> None:
-    """It is FAILED with that error, has an end, and is not claimed again."""
-    run_id = await launch(storage, "acme")
-    await storage.claim_run_starts(1, timedelta(0))
-    async with storage.unit_of_work("acme") as work:
-        await work.runs.fail_start(run_id, {"code": "START_REFUSED"})
-    failed = await row(storage, "acme", run_id)
-    assert (failed.status, failed.error) == (RunStatus.FAILED, {"code": "START_REFUSED"})
-    assert failed.closed_at is not None
-    assert await storage.claim_run_starts(1, LEASE) == []
-
-
-async def test_only_a_run_that_is_starting_is_postponed_or_failed(storage: Storage) -> None:
+async def test_only_a_run_that_is_starting_is_postponed(storage: Storage) -> None:
     """A claimer that comes too late does nothing to a run that is queued, runs or has ended."""
     others: dict[UUID, RunStatus] = {await launch(storage, "acme"): RunStatus.QUEUED}
     for status in set(RunStatus) - {RunStatus.QUEUED, RunStatus.STARTING}:
@@ -157,7 +145,6 @@ async def test_only_a_run_that_is_starting_is_postponed_or_failed(storage: Stora
         before = await row(storage, "acme", run_id), await due_at(storage, run_id)
         async with storage.unit_of_work("acme") as work:
             await work.runs.postpone_start(run_id, 3600)
-            await work.runs.fail_start(run_id, {"code": "TOO_LATE"})
         after = await row(storage, "acme", run_id), await due_at(storage, run_id)
         assert after == before, status
 

@@ -12,8 +12,17 @@ from alga_workflows_core.infra.database import Database
 from alga_workflows_core.storage.migrate import VERSION_TABLE
 from alga_workflows_core.storage.tables import metadata
 
-NOT_OF_TENANTS = {"alga_state_transitions", VERSION_TABLE}
-ACROSS_TENANTS = {"alga_advertise_action", "alga_authenticate", "alga_claim_run_starts"}
+NOT_OF_TENANTS = {"alga_state_transitions", "alga_sweeps", VERSION_TABLE}
+ACROSS_TENANTS = {
+    "alga_advertise_action",
+    "alga_authenticate",
+    "alga_claim_deliveries",
+    "alga_claim_reconciling",
+    "alga_claim_run_starts",
+    "alga_claim_sweep",
+    "alga_end_sweep",
+    "alga_find_runs",
+}
 # Rows that every tenant may read and none may write, by the policy that says so.
 SHARED = {("workflow_actions", "shared_rows"): ("SELECT", "(tenant = '*'::text)", None)}
 

@@ -19,6 +19,7 @@ from alga_workflows_core.infra.database import Database, sqlstate
 from alga_workflows_core.infra.settings import DatabaseSettings, load
 from alga_workflows_core.storage.definitions import NewVersion
 from alga_workflows_core.storage.entries import NewValue, Page
+from alga_workflows_core.storage.open_runs import RunEnding
 from alga_workflows_core.storage.tables import metadata
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.types.states import RunStatus, StepStatus
@@ -33,6 +34,7 @@ VERSION = NewVersion(
 )
 NEW_RUN = replace(rows.NEW_RUN, id=RUN, payload={"card": "4711-secret"})
 CHANGE = replace(rows.CLOSED, id=RUN, status=RunStatus.RUNNING, started_at=None, closed_at=None)
+SEEN = replace(rows.SEEN, id=RUN)
 STEP = replace(rows.STEP, status=StepStatus.RUNNING, finished_at=None)
 VALUE = NewValue(value={"n": 1}, size=8)
 
@@ -115,14 +117,20 @@ async def test_rows_of_another_tenant_are_not_seen(filled: Storage) -> None:
 async def _change_all(work: UnitOfWork) -> None:
     await work.definitions.activate(DEFINITION, 1, by="them")
     await work.runs.postpone_start(RUN, 3600)
-    await work.runs.fail_start(RUN, {"code": "THEIRS"})
+    await work.open_runs.begin_start(RUN, "theirs")
+    await work.open_runs.confirm_start(SEEN, "theirs", timedelta(hours=1))
+    await work.open_runs.start_again(SEEN)
+    await work.open_runs.request_stop(SEEN, {"do": "cancel"})
+    await work.open_runs.forget_stop(RUN, 0)
+    await work.open_runs.close(SEEN, RunEnding(status=RunStatus.FAILED))
+    await work.steps.close_open(RUN, {"code": "THEIRS"}, seq=9)
     await work.api_keys.revoke(KEY)
     assert await work.data.remove("counters", "seen", lambda _present: None) is None
 
 
 async def test_rows_of_another_tenant_are_not_changed(filled: Storage) -> None:
     """An update that meets them changes no row, whichever tenant the repository names."""
-    await filled.claim_run_starts(1, timedelta(hours=1))  # postpone and fail look at STARTING only
+    await filled.claim_run_starts(1, timedelta(hours=1))  # most look at STARTING only
     async with filled.unit_of_work(OURS) as work:
         before = await everything(work)
     async with filled.unit_of_work(THEIRS) as work:

@@ -40,8 +40,12 @@ from alga_workflows_core.infra.supervisor import (
 from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.closed import ClosedRuns
+from alga_workflows_core.runs.closing import RunCloser
 from alga_workflows_core.runs.deliverer import Deliverer
 from alga_workflows_core.runs.launch import Launcher
+from alga_workflows_core.runs.operations import RunOperations
+from alga_workflows_core.runs.reconciler import Reconciler, ReconcilerSettings
+from alga_workflows_core.runs.reconciler_sweep import RunSweeper
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.runs.starter import TASK_TIMEOUT, RunStarter
@@ -50,6 +54,7 @@ from alga_workflows_core.storage.ledger import Ledger
 from alga_workflows_core.storage.migrate import check_revision
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import describe_namespace
+from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.worker import WorkerOptions, build_worker
 from alga_workflows_core.worker.poller import Poller
 from workflow_worker.reach import reach_servers
@@ -124,11 +129,9 @@ def _compose(
     hints = Hints(database, settings.database)
     closed = ClosedRuns(hints)
     health = _health(settings, database, client, metrics)
-    run_starter = RunStarter(
-        storage=storage, client=client, metrics=metrics, task_timeout=mode.task_timeout
-    )
+    keeping = _keeping(settings.reconciler, storage, client, closed, metrics, mode)
     starter = PeriodicService(
-        "run-starter", 1.0, run_starter.start_due, backoff=Backoff(longest=2.0)
+        "run-starter", 1.0, keeping.starter.start_due, backoff=Backoff(longest=2.0)
     )
     deliverer = PeriodicService(
         "deliverer",
@@ -162,6 +165,7 @@ def _compose(
             waits=waits,
             blocked=Blocked(client, after=settings.runs.blocked_after),
             actions=catalogue,
+            operations=keeping.operations,
             processes=BoundedProcesses(),
             health=health,
             metrics=metrics,
@@ -171,10 +175,63 @@ def _compose(
     )
     http = HttpServer(app, host=settings.http.host, port=settings.http.port)
     return Supervisor(
-        [health, hints, *mode.extra_services, poller, starter, deliverer, http],
+        [health, hints, *mode.extra_services, poller, starter, deliverer, *keeping.services, http],
         # Activities get the time that was promised them; the SDK needs a moment more to end.
         stop_timeout=settings.process.stop_timeout + 5.0,
         on_state=_announcing(health, http, on_ready),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Keeping:
+    """What keeps rows of runs and Temporal in step."""
+
+    starter: RunStarter
+    operations: RunOperations
+    services: tuple[Service, ...]
+
+
+def _keeping(
+    settings: ReconcilerSettings,
+    storage: Storage,
+    client: Client,
+    closed: ClosedRuns,
+    metrics: Metrics,
+    mode: Mode,
+) -> _Keeping:
+    after = timedelta(seconds=settings.after)
+    executions = Executions(client)
+    closer = RunCloser(storage=storage, closed=closed, metrics=metrics)
+    reconciler = Reconciler(
+        storage=storage, executions=executions, closer=closer, metrics=metrics, after=after
+    )
+    sweeper = RunSweeper(
+        storage=storage,
+        executions=executions,
+        reconciler=reconciler,
+        closer=closer,
+        metrics=metrics,
+        every=timedelta(seconds=settings.sweep_interval),
+        after=after,
+    )
+    return _Keeping(
+        starter=RunStarter(
+            storage=storage,
+            client=client,
+            metrics=metrics,
+            executions=executions,
+            reconciler=reconciler,
+            closer=closer,
+            task_timeout=mode.task_timeout,
+        ),
+        operations=RunOperations(
+            storage=storage, executions=executions, reconciler=reconciler, closer=closer
+        ),
+        services=(
+            PeriodicService("reconciler", settings.poll_interval, reconciler.look),
+            # It is some process's turn each interval; this asks whether it is ours.
+            PeriodicService("run-sweeper", settings.sweep_interval / 2, sweeper.sweep),
+        ),
     )
 
 

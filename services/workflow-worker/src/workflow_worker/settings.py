@@ -22,6 +22,7 @@ from alga_workflows_core.infra.settings import (
     parse_database_url,
     shown_url,
 )
+from alga_workflows_core.runs.reconciler import ReconcilerSettings
 
 TENANT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -51,6 +52,7 @@ class ServiceSettings:
     runs: RunSettings
     egress: EgressSettings
     secrets: SecretSettings
+    reconciler: ReconcilerSettings
     dev: DevSettings
 
     @classmethod
@@ -65,6 +67,7 @@ class ServiceSettings:
             "runs": RunSettings,
             "egress": EgressSettings,
             "secrets": SecretSettings,
+            "reconciler": ReconcilerSettings,
             "dev": DevSettings,
         }
         return cls(**dict(zip(models, load_all(*models.values(), environ=environ), strict=True)))

@@ -13,6 +13,7 @@ from alga_workflows_core.api.access import Access, Reader
 from alga_workflows_core.api.routers import (
     actions,
     definitions,
+    operations,
     process,
     runs,
     schemas,
@@ -26,6 +27,7 @@ from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.runs.blocked import Blocked
+from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.runs.waits import WaitDesk
 
@@ -42,6 +44,7 @@ class ApiParts:
     definitions: DefinitionService
     runs: RunService
     waits: WaitDesk
+    operations: RunOperations
     blocked: Blocked
     actions: ActionCatalogue
     processes: BoundedProcesses
@@ -68,6 +71,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         definitions.router(parts.definitions),
         runs.router(parts.runs, parts.blocked),
         waits.router(parts.waits),
+        operations.router(parts.operations),
         actions.router(parts.actions),
         schemas.router(),
         simulate.router(parts.processes, parts.actions),

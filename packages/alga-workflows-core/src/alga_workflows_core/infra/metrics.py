@@ -46,6 +46,12 @@ class Metrics:
             ["status"],
             registry=self.registry,
         )
+        self._reconciled = Counter(
+            "alga_reconciler_deeds_total",
+            "What the reconciler had to do, by deed; a healthy system gives it nothing.",
+            ["deed"],
+            registry=self.registry,
+        )
         self._row_flush_seconds = Histogram(
             "alga_row_flush_seconds",
             "Time to write one batch of a run's rows.",
@@ -79,6 +85,10 @@ class Metrics:
     def run_closed(self, status: str) -> None:
         """Count one run that reached a final status."""
         self._runs_closed.labels(status=status).inc()
+
+    def reconciled(self, deed: str) -> None:
+        """Count one thing that was not as it should be; `deed` is one of a few fixed words."""
+        self._reconciled.labels(deed=deed).inc()
 
     def row_flush(self, seconds: float) -> None:
         """Take note of how long one batch of rows took."""

@@ -40,13 +40,13 @@ from alga_workflows_core.interpreter.finishing import (
 from alga_workflows_core.interpreter.frame import Frame
 from alga_workflows_core.interpreter.holding import Holding
 from alga_workflows_core.interpreter.load import Load
+from alga_workflows_core.interpreter.open_waits import OpenWaits
 from alga_workflows_core.interpreter.outcome import Cancelled, Failed, Outcome, Settled
 from alga_workflows_core.interpreter.runners import RUNNERS
 from alga_workflows_core.interpreter.scope import Scope
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.interpreter.variables import Variables
 from alga_workflows_core.interpreter.visit import Visit, Wake
-from alga_workflows_core.interpreter.waits import PARK, Wait
 from alga_workflows_core.interpreter.weighing import state_weight
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import RunStatus, StepStatus
@@ -88,10 +88,8 @@ class Run:
         self.meta: JsonObject = held.get("meta", {})
         self._seq: int = held.get("seq", 0)
         self._due: str | None = held.get("due")
-        self._waits: dict[str, JsonObject | None] = held.get("waits", {})
         self._paused: bool = held.get("paused", False)
         self._active: dict[str, None] = {}
-        self._waiting: dict[str, Wait] = {}
         self.acting = 0
         self._settling = False
         self._over = False
@@ -101,6 +99,7 @@ class Run:
         variables = Variables.from_json(held["vars"]) if "vars" in held else Variables()
         carried = fixed_bytes + encoded_size(payload) + variables.weight
         self.load = Load(carried + state_weight(held))
+        self.waits = OpenWaits(self.load, held.get("waits", {}))
         self._scope = Scope(
             payload=payload,
             system=system,
@@ -122,7 +121,7 @@ class Run:
         """
         if self._holds():
             return RunStatus.PAUSED
-        if any(found is None and f"{PARK}#" in key for key, found in self._waits.items()):
+        if self.waits.is_parked:
             return RunStatus.PARKED
         return RunStatus.RUNNING if self.acting else RunStatus.WAITING
 
@@ -136,16 +135,6 @@ class Run:
             if character in "/[~"
         }
         return [path for path in self._active if path not in around]
-
-    @property
-    def waits(self) -> Sequence[Wait]:
-        """What it waits for and has not been told to be over."""
-        return [wait for key, wait in self._waiting.items() if self._waits.get(key) is None]
-
-    @property
-    def open_keys(self) -> Sequence[str]:
-        """The keys of these, known from the beginning also where a run goes on."""
-        return [key for key, found in self._waits.items() if found is None]
 
     def number(self) -> int:
         """The next number in the order of facts, for a batch of them."""
@@ -183,16 +172,6 @@ class Run:
         category = Category.TIMEOUT if code == RUN_TIMEOUT else Category.CANCELLED
         self._cancel.cancel(ErrorInfo(code=code, category=category, message=message[:1000]))
 
-    def resolve(self, key: str, resolution: JsonObject) -> bool:
-        """What has ended the wait `key`. False if it is not open, or was resolved before.
-
-        What the run cannot carry fails the step that waits for it, with SIZE_LIMIT.
-        """
-        if self._waits.get(key, resolution) is not None:
-            return False
-        self._waits[key] = self.load.receive(resolution)
-        return True
-
     def settled_state(self) -> JsonObject:
         """All that another execution needs to go on, as JSON. Only when `run` has settled."""
         reason = self._cancel.reason
@@ -204,7 +183,7 @@ class Run:
             "seq": self._seq,
             "lanes": self.lanes.taken,
             "due": self._due,
-            "waits": self._waits,
+            "waits": self.waits.held,
             "paused": self._paused,
             "cancel": None if reason is None else reason.as_json(),
         }
@@ -253,23 +232,6 @@ class Run:
         fact = kind(seq=self.number(), at=self.effects.now(), **fields)
         self.effects.observe(fact)
         return fact
-
-    def resolution(self, key: str) -> JsonObject | None:
-        """What has resolved the open wait `key`; None if nothing has yet."""
-        return self._waits.get(key)
-
-    def expect(self, wait: Wait) -> None:
-        """Take what resolves the wait from now on. StepError `SIZE_LIMIT` if it has no room."""
-        if wait.key not in self._waits:
-            self.load.expect(wait.key, wait.path)
-            self._waits[wait.key] = None
-        self._waiting[wait.key] = wait
-
-    def forget(self, key: str) -> None:
-        """The wait `key` is over."""
-        self._waiting.pop(key, None)
-        if key in self._waits:
-            self.load.forget(key, self._waits.pop(key))
 
     # -----------------------------------------------------------------------------------------
 

@@ -16,9 +16,9 @@ from alga_workflows_core.interpreter.facts import Fact
 from alga_workflows_core.interpreter.frame import Frame
 from alga_workflows_core.interpreter.holding import Holding
 from alga_workflows_core.interpreter.load import Load
+from alga_workflows_core.interpreter.open_waits import OpenWaits
 from alga_workflows_core.interpreter.outcome import Outcome
 from alga_workflows_core.interpreter.scope import Scope
-from alga_workflows_core.interpreter.waits import Wait
 from alga_workflows_core.types.json import Json, JsonObject
 
 
@@ -42,6 +42,7 @@ class Walker(Protocol):
     lanes: LaneBudget
     load: Load
     acting: int
+    waits: OpenWaits
 
     async def walk(self, steps: Sequence[Step], frame: Frame, node: JsonObject) -> Outcome:
         """Run `steps` from where `node` says; stops at the first that does not go through."""
@@ -64,22 +65,6 @@ class Walker(Protocol):
 
     def observe(self, kind: Callable[..., Fact], **fields: Json) -> Fact:
         """Say that something happened now."""
-        ...
-
-    def resolve(self, key: str, resolution: JsonObject) -> bool:
-        """What has ended the wait `key`. False if it is not open, or was resolved before."""
-        ...
-
-    def resolution(self, key: str) -> JsonObject | None:
-        """What has resolved the open wait `key`; None if nothing has yet."""
-        ...
-
-    def expect(self, wait: Wait) -> None:
-        """Take what resolves the wait from now on. StepError `SIZE_LIMIT` if it has no room."""
-        ...
-
-    def forget(self, key: str) -> None:
-        """The wait `key` is over."""
         ...
 
 

@@ -90,19 +90,19 @@ async def _until_over(
             )
             early = await effects.open_wait(wait)
             if early is not None:
-                run.resolve(wait.key, early)
+                run.waits.resolve(wait.key, early)
     waits = [_from_json(visit, value) for value in node["ws"]]
     for wait in waits:
-        run.expect(wait)
+        run.waits.expect(wait)
 
     def ready() -> bool:
-        return all(run.resolution(wait.key) is not None for wait in waits)
+        return all(run.waits.resolution(wait.key) is not None for wait in waits)
 
     wake = await run.block(ready, visit.frame, waits[0].due)
     if wake is not Wake.SETTLED:
         resolutions = [await _close(visit, wait, wake) for wait in waits]
         for wait in waits:
-            run.forget(wait.key)
+            run.waits.forget(wait.key)
         held.move_in("rs", resolutions)
         node["wk"] = wake.value
     return wake
@@ -112,10 +112,10 @@ def _expect(visit: Visit, held: Holding, waits: Sequence[Wait]) -> None:
     """All of them or none, before any is open."""
     try:
         for wait in waits:
-            visit.run.expect(wait)
+            visit.run.waits.expect(wait)
     except StepError:
         for wait in waits:
-            visit.run.forget(wait.key)
+            visit.run.waits.forget(wait.key)
         held.drop("ws")
         raise
 
@@ -129,12 +129,12 @@ def next_key(visit: Visit, mark: str = "") -> str:
 async def _close(visit: Visit, wait: Wait, wake: Wake) -> JsonObject | None:
     run = visit.run
     closing: Closing = "canceled" if wake is Wake.CANCELLED else "timed_out"
-    resolution = run.resolution(wait.key)
+    resolution = run.waits.resolution(wait.key)
     if resolution is None:
         resolution = await visit.effects.close_wait(wait, closing)
         if resolution is not None:
-            run.resolve(wait.key, resolution)
-            resolution = run.resolution(wait.key)
+            run.waits.resolve(wait.key, resolution)
+            resolution = run.waits.resolution(wait.key)
     outcome = closing.upper() if resolution is None else "RESOLVED"
     if wait.kind == "time" and closing == "timed_out":
         # Its time is what it waits for.

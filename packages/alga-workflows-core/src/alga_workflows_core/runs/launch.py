@@ -77,7 +77,7 @@ class Launcher:
                 created = False
         if found is None:
             raise RuntimeError(f"run {identity} was committed and cannot be read")
-        if found.request_hash != request_hash:
+        if not _is_of(found, request, request_hash):
             raise InputError(
                 f"The key {request.key!r} has started run {identity} with another payload or "
                 "version.",
@@ -94,6 +94,16 @@ class Launcher:
                 definition=request.definition_id,
             )
         return Launched(found, created)
+
+
+def _is_of(run: RunRow, request: LaunchRequest, request_hash: str) -> bool:
+    """Whether the run is what was asked for."""
+    if run.request_hash is not None:
+        return run.request_hash == request_hash
+    # A row that was made anew does not know how it was asked for, only what that came to.
+    return request.version in (None, run.version) and canonical(run.payload) == canonical(
+        request.payload
+    )
 
 
 def _check_size(payload: Json) -> None:

@@ -14,9 +14,17 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.runs.closing import RunCloser
+from alga_workflows_core.runs.reconciler import Reconciler
+from alga_workflows_core.runs.stopping import stop_execution
+from alga_workflows_core.storage.definitions import VersionRow
+from alga_workflows_core.storage.open_runs import RunEnding
+from alga_workflows_core.storage.runs import RunRow
 from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.names import RUN_WORKFLOW, TASK_QUEUE, workflow_id
 from alga_workflows_core.temporal.wire import RunInput
+from alga_workflows_core.types.states import RunStatus
 
 log = structlog.get_logger()
 
@@ -26,6 +34,8 @@ RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 # A workflow task may replay pure work of about three seconds, on a slow machine several times that.
 TASK_TIMEOUT = timedelta(seconds=60)
 RPC_TIMEOUT = timedelta(seconds=10)
+# A run that was started is asked about, not started again, unless its execution is gone.
+CONFIRMED = timedelta(hours=1)
 REFUSED_FOR_GOOD = frozenset({RPCStatusCode.INVALID_ARGUMENT})
 
 
@@ -41,11 +51,17 @@ class RunStarter:
         storage: Storage,
         client: Client,
         metrics: Metrics,
+        executions: Executions,
+        reconciler: Reconciler,
+        closer: RunCloser,
         task_timeout: timedelta = TASK_TIMEOUT,
     ) -> None:
         self._storage = storage
         self._client = client
         self._metrics = metrics
+        self._executions = executions
+        self._reconciler = reconciler
+        self._closer = closer
         self._task_timeout = task_timeout
 
     async def start_due(self) -> None:
@@ -71,35 +87,22 @@ class RunStarter:
 
     async def _start(self, tenant: str, run_id: UUID) -> None:
         async with self._storage.unit_of_work(tenant) as work:
-            run = await work.runs.get(run_id)
-            version = (
-                None
-                if run is None
-                else await work.definitions.version(run.definition_id, run.version)
+            run = await work.open_runs.begin_start(run_id, self._client.namespace)
+            if run is None:
+                return
+            version = await work.definitions.version(run.definition_id, run.version)
+        if version is None:
+            await self._refuse(
+                tenant,
+                run,
+                "VERSION_LOST",
+                f"Version {run.version} of definition {run.definition_id!r} is not there.",
             )
-        if run is None or version is None:
             return
-        start = RunInput.model_validate(
-            {
-                "runId": run.id,
-                "tenantId": tenant,
-                "workflowId": run.definition_id,
-                "workflowVersion": run.version,
-                "triggerType": run.trigger_type,
-                "executionKey": run.execution_key,
-                "epoch": run.epoch,
-                "createdBy": run.created_by,
-                "engine": version.engine,
-                "expressionEngine": version.expression_engine,
-                "payload": run.payload,
-                "definition": version.parsed(),
-                "actions": version.actions,
-            }
-        )
         try:
-            await self._client.start_workflow(
+            handle = await self._client.start_workflow(
                 RUN_WORKFLOW,
-                start,
+                _start_input(tenant, run, version),
                 id=workflow_id(run_id),
                 task_queue=TASK_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -109,32 +112,69 @@ class RunStarter:
                 static_summary=f"{run.definition_id} {run.version}",
             )
         except WorkflowAlreadyStartedError:
-            # It was started before and has ended; its own flush writes the row.
+            # It was started before and has ended: by itself, then its own flush has written the
+            # row; or from outside, then nobody has.
             self._metrics.run_start("repeated")
+            await self._reconciler.heal(tenant, run_id)
         except RPCError as error:
-            await self._not_started(tenant, run_id, run.start_attempts, error)
+            await self._not_started(tenant, run, error)
         else:
             self._metrics.run_start("started")
+            await self._started(tenant, run, handle.first_execution_run_id)
 
-    async def _not_started(self, tenant: str, run_id: UUID, attempts: int, error: RPCError) -> None:
-        final = error.status in REFUSED_FOR_GOOD
-        log.warning(
-            f"Run {run_id} could not be started: {error.message}",
-            action="run.start_failed",
-            run_id=str(run_id),
-            tenant=tenant,
-            attempt=attempts,
-            final=final,
-        )
-        self._metrics.run_start("refused" if final else "postponed")
+    async def _started(self, tenant: str, run: RunRow, temporal_run_id: str | None) -> None:
+        """From here on the reconciler asks Temporal about the run, until its first rows come."""
         async with self._storage.unit_of_work(tenant) as work:
-            if final:
-                info = ErrorInfo(
-                    code="START_REFUSED",
-                    category=Category.VALIDATION,
-                    message=f"Temporal refused to start the run: {error.message}",
-                )
-                await work.runs.fail_start(run_id, info.as_json())
-            else:
-                delay = RETRY_SECONDS[min(attempts, len(RETRY_SECONDS)) - 1]
-                await work.runs.postpone_start(run_id, delay)
+            stop = await work.open_runs.confirm_start(run, temporal_run_id, CONFIRMED)
+        if stop is None:
+            return
+        await stop_execution(self._executions, run.id, stop)
+        async with self._storage.unit_of_work(tenant) as work:
+            await work.open_runs.forget_stop(run.id, run.epoch)
+        # A run that was terminated writes no rows.
+        await self._reconciler.heal(tenant, run.id)
+
+    async def _not_started(self, tenant: str, run: RunRow, error: RPCError) -> None:
+        if error.status in REFUSED_FOR_GOOD:
+            why = f"Temporal refused to start the run: {error.message}"
+            await self._refuse(tenant, run, "START_REFUSED", why)
+            return
+        log.warning(
+            f"Run {run.id} could not be started: {error.message}",
+            action="run.start_failed",
+            run_id=str(run.id),
+            tenant=tenant,
+            attempt=run.start_attempts,
+            final=False,
+        )
+        self._metrics.run_start("postponed")
+        delay = RETRY_SECONDS[min(run.start_attempts, len(RETRY_SECONDS)) - 1]
+        async with self._storage.unit_of_work(tenant) as work:
+            await work.runs.postpone_start(run.id, delay)
+
+    async def _refuse(self, tenant: str, run: RunRow, code: str, why: str) -> None:
+        """Close a run that can never be started."""
+        self._metrics.run_start("refused")
+        info = ErrorInfo(code=code, category=Category.VALIDATION, message=why)
+        ending = RunEnding(status=RunStatus.FAILED, error=info.as_json())
+        await self._closer.close(tenant, run, ending)
+
+
+def _start_input(tenant: str, run: RunRow, version: VersionRow) -> RunInput:
+    return RunInput.model_validate(
+        {
+            "runId": run.id,
+            "tenantId": tenant,
+            "workflowId": run.definition_id,
+            "workflowVersion": run.version,
+            "triggerType": run.trigger_type,
+            "executionKey": run.execution_key,
+            "epoch": run.epoch,
+            "createdBy": run.created_by,
+            "engine": version.engine,
+            "expressionEngine": version.expression_engine,
+            "payload": run.payload,
+            "definition": version.parsed(),
+            "actions": version.actions,
+        }
+    )

@@ -292,7 +292,7 @@ class SimulatedWorld:
         if key not in self._open or self.run is None:
             return False
         del self._open[key]
-        return self.run.resolve(key, resolution)
+        return self.run.waits.resolve(key, resolution)
 
     def _scripted(self, call: ActionCall) -> ScriptedAction | None:
         return self._answers.take(

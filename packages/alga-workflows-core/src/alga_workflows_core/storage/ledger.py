@@ -10,22 +10,22 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID, uuid5
 
-from sqlalchemy import ColumnElement, RowMapping, func, select, text, update
+from sqlalchemy import ColumnElement, RowMapping, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alga_workflows_core.errors import ConflictError, UnavailableError
-from alga_workflows_core.infra.database import first_line, is_outage
+from alga_workflows_core.errors import ConflictError
+from alga_workflows_core.infra.database import first_line
 from alga_workflows_core.storage.tables import action_ledger as ledger
+from alga_workflows_core.storage.transactions import Transactions
 from alga_workflows_core.types.json import Json, JsonObject
 
 LEASE = timedelta(seconds=30)
@@ -34,7 +34,6 @@ LEASE = timedelta(seconds=30)
 KEY_LIFETIME = timedelta(days=30)
 """How long an authored key stands for its success."""
 
-_SET_TENANT = text("SELECT set_config('alga.tenant', :tenant, true)")
 # The root of the ids of authored keys: uuid5(NAMESPACE_DNS, "alga-action-ledger").
 _KEYS = UUID("8104d378-8b55-5794-a796-131fdecc5e4a")
 
@@ -109,41 +108,6 @@ class Standing(StrEnum):
 
 
 Verdict: TypeAlias = Claimed | Succeeded | Failed | Standing
-
-
-class Transactions(Protocol):
-    """Opens transactions on the database with the ledger; `Storage` does."""
-
-    def transaction(self, tenant: str) -> AbstractAsyncContextManager[AsyncConnection]:
-        """A READ COMMITTED transaction in which `alga.tenant` is `tenant`; UnavailableError."""
-        ...
-
-
-class EngineTransactions:
-    """Transactions on the database of a service that serves actions of its own.
-
-    `address` is what an error calls the server; no password in it.
-    """
-
-    def __init__(self, engine: AsyncEngine, *, address: str = "the service's address") -> None:
-        self._engine = engine.execution_options(isolation_level="READ COMMITTED")
-        self._address = address
-
-    @asynccontextmanager
-    async def transaction(self, tenant: str) -> AsyncGenerator[AsyncConnection]:
-        try:
-            async with self._engine.begin() as connection:
-                await connection.execute(_SET_TENANT, {"tenant": tenant})
-                yield connection
-        except SQLAlchemyError as error:
-            if not is_outage(error):
-                raise
-            raise UnavailableError(
-                "PostgreSQL",
-                self._address,
-                first_line(error),
-                remedy="Check that the server runs and that this service may connect to it.",
-            ) from error
 
 
 class Ledger:

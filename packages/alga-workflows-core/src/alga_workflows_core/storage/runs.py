@@ -18,7 +18,10 @@ from alga_workflows_core.types.states import RunStatus
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """A run as people see it. `error` is an `ErrorInfo` as JSON."""
+    """A run as people see it. `error` is an `ErrorInfo` as JSON.
+
+    `stop_request` is what somebody asked of a run that was being started then.
+    """
 
     id: UUID
     definition_id: str
@@ -33,6 +36,7 @@ class RunRow:
     epoch: int
     seq: int
     temporal_run_id: str | None
+    stop_request: JsonObject | None
     start_attempts: int
     created_at: datetime
     created_by: str
@@ -170,26 +174,6 @@ class Runs:
             )
             .values(
                 start_due_at=func.clock_timestamp() + timedelta(seconds=seconds),
-                updated_at=func.clock_timestamp(),
-            )
-        )
-
-    async def fail_start(self, run_id: UUID, error: JsonObject) -> None:
-        """Close a run that can never be started; one that is not STARTING any more stays as it is.
-
-        `error` is an `ErrorInfo` as JSON.
-        """
-        await self._connection.execute(
-            update(runs)
-            .where(
-                runs.c.tenant == self._tenant,
-                runs.c.id == run_id,
-                runs.c.status == RunStatus.STARTING,
-            )
-            .values(
-                status=RunStatus.FAILED,
-                error=error,
-                closed_at=func.clock_timestamp(),
                 updated_at=func.clock_timestamp(),
             )
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import bindparam, column, func, literal, select, tuple_
+from sqlalchemy import bindparam, column, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -79,6 +79,28 @@ class Steps:
                 where=tuple_(steps.c.epoch, steps.c.seq) < tuple_(new.epoch, new.seq),
             )
         )
+
+    async def close_open(self, run_id: UUID, error: JsonObject, *, seq: int) -> int:
+        """End what is RUNNING as CANCELED with `error` (an `ErrorInfo` as JSON); their number.
+
+        Facts below `seq` that come later change nothing any more.
+        """
+        closed = await self._connection.execute(
+            update(steps)
+            .where(
+                steps.c.tenant == self._tenant,
+                steps.c.run_id == run_id,
+                steps.c.status == StepStatus.RUNNING,
+            )
+            .values(
+                status=StepStatus.CANCELED,
+                error=error,
+                seq=seq,
+                finished_at=func.clock_timestamp(),
+            )
+            .returning(steps.c.path)
+        )
+        return len(closed.all())
 
     async def list(
         self, run_id: UUID, *, after: tuple[int, int] | None, limit: int

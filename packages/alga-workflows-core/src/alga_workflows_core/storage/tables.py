@@ -2,7 +2,8 @@
 
 Values that runs produce are `json`, not `jsonb`: `jsonb` refuses the NUL character and half of a
 surrogate pair, which are legal JSON and which a remote service may answer with. Every table but
-`alga_state_transitions` belongs to tenants and is under forced row-level security.
+`alga_state_transitions` and `alga_sweeps` belongs to tenants and is under forced row-level
+security.
 """
 
 from __future__ import annotations
@@ -111,6 +112,8 @@ workflow_runs = Table(
     Column("epoch", Integer, nullable=False, server_default=text("0")),
     Column("seq", BigInteger, nullable=False, server_default=text("0")),
     Column("temporal_run_id", Text),
+    Column("temporal_namespace", Text),
+    Column("stop_request", JSON(none_as_null=True)),
     Column("start_attempts", Integer, nullable=False, server_default=text("0")),
     _timestamp("start_due_at", required=True),
     _timestamp("created_at", required=True),
@@ -119,6 +122,8 @@ workflow_runs = Table(
     _timestamp("closed_at"),
     _timestamp("updated_at", required=True),
     Column("label", _Prose),
+    _timestamp("reconcile_due_at", required=True),
+    Column("reconcile_looks", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("tenant", "id"),
     Index("workflow_runs_newest", "tenant", text("created_at DESC"), text("id DESC")),
     Index(
@@ -126,6 +131,12 @@ workflow_runs = Table(
         "start_due_at",
         postgresql_where=text("status IN ('QUEUED', 'STARTING')"),
     ),
+    Index(
+        "workflow_runs_to_reconcile",
+        "reconcile_due_at",
+        postgresql_where=text("status IN ('STARTING', 'RUNNING', 'WAITING', 'PAUSED', 'PARKED')"),
+    ),
+    Index("workflow_runs_by_id", "id"),
 )
 
 workflow_run_steps = Table(
@@ -300,4 +311,12 @@ workflow_actions = Table(
     _timestamp("seen_at", required=True),
     Column("served_until", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("tenant", "action_id", "version"),
+)
+
+sweeps = Table(
+    "alga_sweeps",
+    metadata,
+    Column("namespace", Text, primary_key=True),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    _timestamp("swept_until"),
 )

@@ -8,10 +8,10 @@ leases and roles only.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Collection, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import text
@@ -25,6 +25,7 @@ from alga_workflows_core.storage.api_keys import ApiKeys
 from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
 from alga_workflows_core.storage.events import Events
+from alga_workflows_core.storage.open_runs import OpenRuns
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.steps import Steps
 from alga_workflows_core.storage.waits import Waits
@@ -54,6 +55,7 @@ class UnitOfWork:
     tenant: str
     definitions: Definitions
     runs: Runs
+    open_runs: OpenRuns
     steps: Steps
     api_keys: ApiKeys
     advertised: AdvertisedActions
@@ -68,6 +70,7 @@ class UnitOfWork:
             tenant=tenant,
             definitions=Definitions(connection, tenant),
             runs=Runs(connection, tenant),
+            open_runs=OpenRuns(connection, tenant),
             steps=Steps(connection, tenant),
             api_keys=ApiKeys(connection, tenant),
             waits=Waits(connection, tenant),
@@ -100,6 +103,23 @@ class NewAdvertisement:
     served_by: str
     build_id: str
     lease: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRun:
+    """A run of any tenant."""
+
+    tenant: str
+    run_id: UUID
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A turn to sweep, by the database's clock. `swept_until` None: nobody has swept before."""
+
+    began_at: datetime
+    swept_until: datetime | None
 
 
 class Storage:
@@ -168,6 +188,54 @@ class Storage:
                 },
             )
             return bool(written)
+
+    async def claim_reconciling(
+        self, at_most: int, *, namespace: str, unchanged: timedelta, longest: timedelta
+    ) -> list[tuple[str, UUID, bool]]:
+        """Open runs whose turn it is to be looked at, as (tenant, run id, whether to look).
+
+        Not to be looked at is what changed within `unchanged`. A run's next turn comes after
+        `unchanged`, then after twice that and so on, `longest` at most, until it changes.
+        """
+        statement = text(
+            "SELECT tenant, run_id, look"
+            " FROM alga_claim_reconciling(:at_most, :namespace, :unchanged, :longest)"
+        )
+        async with self.transaction(_NO_TENANT) as connection:
+            rows = await connection.execute(
+                statement,
+                {
+                    "at_most": at_most,
+                    "namespace": namespace,
+                    "unchanged": unchanged,
+                    "longest": longest,
+                },
+            )
+            return [(row.tenant, row.run_id, row.look) for row in rows]
+
+    async def find_runs(self, run_ids: Collection[UUID]) -> list[FoundRun]:
+        """Which of these runs have a row, in whatever tenant."""
+        statement = text("SELECT tenant, run_id, is_open FROM alga_find_runs(:ids)")
+        async with self.transaction(_NO_TENANT) as connection:
+            rows = await connection.execute(statement, {"ids": list(run_ids)})
+            return [FoundRun(row.tenant, row.run_id, row.is_open) for row in rows]
+
+    async def claim_sweep(self, namespace: str, every: timedelta) -> Sweep | None:
+        """The turn to sweep this namespace, unless somebody had it within `every`."""
+        statement = text("SELECT began_at, swept_until FROM alga_claim_sweep(:namespace, :every)")
+        async with self.transaction(_NO_TENANT) as connection:
+            row = (
+                await connection.execute(statement, {"namespace": namespace, "every": every})
+            ).one_or_none()
+            return None if row is None else Sweep(row.began_at, row.swept_until)
+
+    async def end_sweep(self, namespace: str, sweep: Sweep) -> None:
+        """Everything that ended before `sweep` began has its row."""
+        statement = text("SELECT alga_end_sweep(:namespace, :began_at)")
+        async with self.transaction(_NO_TENANT) as connection:
+            await connection.execute(
+                statement, {"namespace": namespace, "began_at": sweep.began_at}
+            )
 
     @asynccontextmanager
     async def transaction(self, tenant: str) -> AsyncGenerator[AsyncConnection]:

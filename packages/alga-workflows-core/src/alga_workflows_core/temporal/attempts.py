@@ -37,9 +37,9 @@ from alga_workflows_core.types.json import Json
 MAX_ELAPSED = timedelta(hours=24)
 """An action whose workers are lost is repeated for so long, where the document does not say."""
 
-# How much longer than the handler an attempt may take: for claims in the ledger and for rows.
-REMOTE_MARGIN = timedelta(seconds=10)
-LOCAL_MARGIN = timedelta(seconds=1)
+# How much longer than the handler an attempt may take: to claim it in the ledger, to complete it
+# there, and for rows.
+MARGIN = timedelta(seconds=15)
 # A worker that has not been heard of for so long is lost. Handlers send heartbeats by themselves.
 HEARTBEAT_TIMEOUT = timedelta(seconds=10)
 # The activity says itself when it is to be tried again; this is for workers that are lost, whose
@@ -139,7 +139,7 @@ class Performing:
                     step=call.step,
                 )
             )
-        lane = self._lanes.choose(pinned, call.input, step=call.step)
+        lane = self._lanes.choose(pinned, call.input, step=call.step, secrets=call.secrets)
         if lane is Lane.INLINE:
             return await self._pure.perform(call)
         own = pinned.queue == TASK_QUEUE
@@ -189,7 +189,7 @@ class Performing:
                 PERFORM_ACTIVITY,
                 request,
                 result_type=PerformResult,
-                start_to_close_timeout=timeout + LOCAL_MARGIN,
+                start_to_close_timeout=timeout + MARGIN,
                 retry_policy=LOST_WORKER_RETRY,
                 cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                 summary=summary,
@@ -205,7 +205,7 @@ class Performing:
             # Tells which step waits for the queue; the server tells nothing else of the request.
             activity_id=activity_id(self._remote, request.step),
             task_queue=pinned.queue,
-            start_to_close_timeout=timeout + REMOTE_MARGIN,
+            start_to_close_timeout=timeout + MARGIN,
             schedule_to_close_timeout=MAX_ELAPSED + timeout,
             heartbeat_timeout=HEARTBEAT_TIMEOUT,
             retry_policy=LOST_WORKER_RETRY,

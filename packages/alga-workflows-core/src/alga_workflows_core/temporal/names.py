@@ -24,6 +24,8 @@ CURRENT_STEP_QUERY = "workflowRuntimeV2CurrentStep"
 CURRENT_WAIT_QUERY = "workflowRuntimeV2CurrentWait"
 SUMMARY_QUERY = "workflowRuntimeV2InterpreterSummary"
 
+_WORKFLOW_ID = "workflow-runtime-v2:run:"
+
 # The root of all derived ids: uuid5(NAMESPACE_DNS, "alga-workflows").
 _ROOT = UUID("e50b2aea-ac9a-5fc4-9922-f42b989718a1")
 _LONGEST_STEP = 900
@@ -31,7 +33,17 @@ _LONGEST_STEP = 900
 
 def workflow_id(run_id: UUID) -> str:
     """The Temporal workflow id of a run."""
-    return f"workflow-runtime-v2:run:{run_id}"
+    return f"{_WORKFLOW_ID}{run_id}"
+
+
+def run_of(workflow: str) -> UUID | None:
+    """The run whose workflow id this is; None if it is no run's."""
+    prefix, written, name = workflow.rpartition(_WORKFLOW_ID)
+    try:
+        found = UUID(name) if written and not prefix else None
+    except ValueError:
+        return None
+    return found if found is not None and workflow_id(found) == workflow else None
 
 
 def run_id(tenant: str, definition_id: str, trigger_type: str, key: str) -> UUID:

@@ -142,7 +142,7 @@ def details(run: Run, status: RunStatus) -> str:
     """Where a run stands, in Markdown, as Temporal's own pages show it."""
     lines = [f"**{status.value}**"]
     lines += [f"- in step `{path}`" for path in run.steps[:MOST_LINES]]
-    for wait in run.waits[:MOST_LINES]:
+    for wait in run.waits.open[:MOST_LINES]:
         until = "" if wait.due is None else f" until {wait.due.isoformat(timespec='seconds')}"
         lines.append(f"- `{wait.path}` waits: {wait.kind}{until}")
     return "\n".join(lines)

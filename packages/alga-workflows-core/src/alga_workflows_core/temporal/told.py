@@ -24,9 +24,9 @@ class Told:
         if "waitId" not in signal:
             return
         wake = WakeSignal.model_validate(signal, by_alias=True, by_name=False)
-        for key in self._run.open_keys:
+        for key in self._run.waits.open_keys:
             if self._id(key) == wake.wait_id:
-                self._run.resolve(key, wake.resolution)
+                self._run.waits.resolve(key, wake.resolution)
                 return
 
     def waits(self) -> list[JsonObject]:
@@ -38,7 +38,7 @@ class Told:
                 "kind": wait.kind,
                 "due": None if wait.due is None else wait.due.isoformat(),
             }
-            for wait in self._run.waits
+            for wait in self._run.waits.open
         ]
 
     def _id(self, key: str) -> UUID:

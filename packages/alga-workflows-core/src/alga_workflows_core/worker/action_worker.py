@@ -30,7 +30,8 @@ from alga_workflows_core.infra.secrets.port import SecretProvider
 from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
 from alga_workflows_core.infra.supervisor import install_signal_handlers
 from alga_workflows_core.runs.perform_activity import PerformActivity
-from alga_workflows_core.storage.ledger import EngineTransactions, Ledger
+from alga_workflows_core.storage.ledger import Ledger
+from alga_workflows_core.storage.transactions import EngineTransactions
 from alga_workflows_core.temporal.advertising import QUEUE, TENANT
 from alga_workflows_core.temporal.client import connect
 from alga_workflows_core.temporal.names import TASK_QUEUE

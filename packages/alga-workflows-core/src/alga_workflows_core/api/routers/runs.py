@@ -165,7 +165,7 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
         )
         last = rows[limit - 1] if len(rows) > limit else None
         return Page(
-            items=[_run(row) for row in rows[:limit]],
+            items=[run_view(row) for row in rows[:limit]],
             next=None if last is None else encode(last.created_at.isoformat(), str(last.id)),
         )
 
@@ -174,7 +174,7 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
         """One run with its payload, and what holds it up."""
         row = await service.get(caller.tenant, run_id)
         return RunDetailView(
-            **_run(row).model_dump(),
+            **run_view(row).model_dump(),
             payload=row.payload,
             blocked_on=await blocked.on_queues(row),
         )
@@ -197,7 +197,8 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
         )
 
 
-def _run(row: RunRow) -> RunView:
+def run_view(row: RunRow) -> RunView:
+    """What people see of a run."""
     names = set(RunView.model_fields) - {"run_id"}
     return RunView(run_id=row.id, **{name: getattr(row, name) for name in names})
 
