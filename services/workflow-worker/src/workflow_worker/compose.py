@@ -130,15 +130,8 @@ def _compose(
     closed = ClosedRuns(hints)
     health = _health(settings, database, client, metrics)
     keeping = _keeping(settings.reconciler, storage, client, closed, metrics, mode)
-    starter = PeriodicService(
-        "run-starter", 1.0, keeping.starter.start_due, backoff=Backoff(longest=2.0)
-    )
-    deliverer = PeriodicService(
-        "deliverer",
-        1.0,
-        Deliverer(storage=storage, client=client).deliver_due,
-        backoff=Backoff(longest=2.0),
-    )
+    starter = _each_second("run-starter", keeping.starter.start_due)
+    deliverer = _each_second("deliverer", Deliverer(storage=storage, client=client).deliver_due)
     waits = WaitDesk(storage, poke=deliverer.poke)
     activities = RunActivities(
         performer=Performer(registry, ledger=Ledger(storage), secrets=settings.secrets.provider()),
@@ -233,6 +226,10 @@ def _keeping(
             PeriodicService("run-sweeper", settings.sweep_interval / 2, sweeper.sweep),
         ),
     )
+
+
+def _each_second(name: str, work: Callable[[], Awaitable[None]]) -> PeriodicService:
+    return PeriodicService(name, 1.0, work, backoff=Backoff(longest=2.0))
 
 
 def _poller(
