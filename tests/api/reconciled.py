@@ -26,6 +26,7 @@ from alga_workflows_core.temporal.names import RUN_WORKFLOW, TASK_QUEUE, workflo
 from alga_workflows_core.temporal.wire import RunInput
 from alga_workflows_core.types.states import RunStatus
 from tests.api.service import published, serving
+from workflow_worker.compose import Mode
 
 TENANT = "default"
 DEADLINE = 20.0
@@ -185,7 +186,7 @@ async def world(
     temporal = TemporalSettings(address=address, namespace=client.namespace)
     async with (
         serving(
-            database_url, temporal, telemetry, open_tenant=TENANT, mode=None, **variables
+            database_url, temporal, telemetry, mode=Mode(open_tenant=TENANT), **variables
         ) as url,
         httpx.AsyncClient(base_url=f"{url}/api/v1", timeout=30) as api,
     ):

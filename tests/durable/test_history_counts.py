@@ -19,15 +19,17 @@ async def events(world: World, identity: str, *steps: dict[str, Any]) -> int:
 
 
 async def test_a_run_of_control_and_pure_steps_costs_no_events_for_them(world: World) -> None:
-    """Two of them or two hundred: eight events at most, and no more for the second."""
-    few = await events(world, "few", assign("begin", n=0))
+    """A few more of them cost nothing; of hundreds, the rows are written now and then."""
     body = [
         call("pure", "tests.pure", {"n": expr("vars.n")}),
         {"id": "if", "type": "control.if", "condition": True, "then": [assign("one", x=1)]},
     ]
-    many = await events(world, "many", assign("begin", n=0), turns(8, *body))
-    assert few <= RUN
-    assert many == few
+    begin = assign("begin", n=0)
+    none = await events(world, "none", begin)
+    assert none <= RUN
+    assert await events(world, "few", begin, turns(5, *body)) == none
+    hundreds = await events(world, "hundreds", begin, turns(200, *body))
+    assert (hundreds - none) / 800 < 0.02
 
 
 async def test_a_local_action_costs_one_event(world: World) -> None:

@@ -53,6 +53,15 @@ def mentioning(text: str) -> list[str]:
     return found
 
 
+def resident_bytes(pid: int) -> int:
+    """How much memory a process has in use; 0 if it has ended."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def _ids() -> list[int]:
     return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()]
 

@@ -1,0 +1,210 @@
+"""The long forms, as `scripts/chaos` runs them: each on servers of its own, one after the other."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import psycopg
+import structlog
+from temporalio.client import Client
+
+from alga_workflows_core.infra.metrics import TemporalTelemetry, temporal_runtime
+from alga_workflows_core.infra.settings import TemporalSettings
+from alga_workflows_core.infra.supervisor import exit_process
+from alga_workflows_core.temporal.client import connect
+from alga_workflows_core.temporal.workflow import RunWorkflow
+from tests.durable.definitions import acting_turns, pure_result, pure_steps
+from tests.durable.world import World, check_executions
+from tests.services.command import Command, client, eventually, running
+from tests.services.killing import MODULE, SIDES, run_killed
+from tests.services.outages import finish_in_spite_of
+from tests.services.processes import resident_bytes
+from tests.services.servers import Servers
+
+PURE_STEPS = 100_000
+ACTING_TURNS = 1_000
+ACTIVITIES = 25
+PATIENCE = 900.0
+MOST_GROWTH = 1.5
+OUTAGE_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Servers of one scenario, and a client of its Temporal."""
+
+    servers: Servers
+    temporal: Client
+    environ: dict[str, str]
+    folder: Path
+    chance: random.Random
+
+
+async def pure(place: Place) -> str:
+    """100,000 pure steps, with a SIGKILL in the middle."""
+    document = pure_steps("pure", PURE_STEPS)
+    began = perf_counter()
+    async with _chaos_worker(place) as (first, world):
+        run_id = await world.start(document)
+
+        async def is_in_the_middle() -> bool:
+            return await _steps_written(place) > PURE_STEPS // 3
+
+        await eventually(is_in_the_middle, "a third of the steps", seconds=PATIENCE)
+        first.kill()
+        await first.ended()
+    async with _chaos_worker(place) as (second, world):
+        sizes: list[int] = []
+
+        async def look() -> bool:
+            sizes.append(resident_bytes(second.pid))
+            return (await world.row(run_id))["status"] == "SUCCEEDED"
+
+        await eventually(look, "the run ended", seconds=PATIENCE)
+        seconds = perf_counter() - began
+        row = await world.ended(run_id)
+        assert row["result"] == pure_result(PURE_STEPS)
+        assert len(await world.steps(run_id)) == PURE_STEPS + 3
+        executions = await world.executions(run_id)
+    return await _figures(executions, sizes, f"{PURE_STEPS / seconds:.0f} steps/s")
+
+
+async def turns(place: Place) -> str:
+    """1,000 turns of a local and a remote action."""
+    began = perf_counter()
+    async with _chaos_worker(place) as (worker, world):
+        run_id = await world.start(acting_turns("acting", ACTING_TURNS))
+        sizes: list[int] = []
+
+        async def look() -> bool:
+            sizes.append(resident_bytes(worker.pid))
+            return (await world.row(run_id))["status"] == "SUCCEEDED"
+
+        await eventually(look, "the run ended", seconds=PATIENCE)
+        seconds = perf_counter() - began
+        row = await world.ended(run_id)
+        assert row["result"] == sum(range(1, ACTING_TURNS + 1))
+        executions = await world.executions(run_id)
+    return await _figures(executions, sizes, f"{2 * ACTING_TURNS / seconds:.0f} actions/s")
+
+
+async def kills(place: Place) -> str:
+    """A SIGKILL before and after each activity of one run."""
+    points = [(number, side) for number in range(ACTIVITIES) for side in SIDES]
+    place.chance.shuffle(points)
+    killed = await run_killed(place.environ, place.temporal, place.folder, points)
+    killed.check()
+    assert killed.kills == len(points)
+    return f"{killed.kills} kills, {len(killed.met)} activities, none lost, none doubled"
+
+
+async def outages(place: Place) -> str:
+    """PostgreSQL away for half a minute in the middle of runs, then Temporal."""
+    environ = {**place.environ, "WORKFLOW_HTTP_ALLOW": "127.0.0.0/8"}
+    for what in ("postgresql", "temporal"):
+        await finish_in_spite_of(place.servers, environ, place.folder, what, OUTAGE_SECONDS)
+    return f"each server away for {OUTAGE_SECONDS:g} s, all runs finished with all rows"
+
+
+SCENARIOS: dict[str, Callable[[Place], Awaitable[str]]] = {
+    "pure steps": pure,
+    "turns": turns,
+    "kills": kills,
+    "outages": outages,
+}
+
+
+async def _figures(executions: list[Any], sizes: list[int], speed: str) -> str:
+    replays = await check_executions(executions, RunWorkflow)
+    settled = sizes[len(sizes) // 4 :] or sizes
+    growth = max(settled) / settled[0]
+    assert growth < MOST_GROWTH, sizes
+    return (
+        f"{speed}, {len(executions)} executions, "
+        f"{max(execution.events for execution in executions)} events at most, "
+        f"replay {max(replays):.2f} s at most, {max(sizes) >> 20} MiB, grown by {growth - 1:.0%}"
+    )
+
+
+async def _steps_written(place: Place) -> int:
+    async with await psycopg.AsyncConnection.connect(place.servers.database_url) as connection:
+        found = await connection.execute("SELECT count(*) FROM workflow_run_steps")
+        row = await found.fetchone()
+    return 0 if row is None else row[0]
+
+
+@asynccontextmanager
+async def _chaos_worker(place: Place) -> AsyncGenerator[tuple[Command, World]]:
+    environ = {**place.environ, "CHAOS_FOLDER": str(place.folder)}
+    async with (
+        running(environ=environ, module=MODULE) as command,
+        client(f"{await command.url()}/api/v1") as api,
+    ):
+        yield command, World(api, place.temporal)
+
+
+async def _main(seconds: float, seed: int, only: str | None) -> int:
+    began, failed = perf_counter(), 0
+    telemetry = temporal_runtime()
+    for name, scenario in SCENARIOS.items():
+        if only not in {None, name}:
+            continue
+        if perf_counter() - began > seconds:
+            _say(f"{name:<12} not begun: {seconds:g} s are over")
+            continue
+        started = perf_counter()
+        try:
+            found = await _alone(scenario, telemetry, random.Random(seed))  # noqa: S311 - repeatable
+        except AssertionError as error:
+            failed += 1
+            found = f"FAILED: {error}"
+        _say(f"{name:<12} {perf_counter() - started:6.0f} s  {found}")
+    _say(f"seed {seed}")
+    return 1 if failed else 0
+
+
+async def _alone(
+    scenario: Callable[[Place], Awaitable[str]], telemetry: TemporalTelemetry, chance: random.Random
+) -> str:
+    with tempfile.TemporaryDirectory(prefix="alga-chaos-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        servers = Servers(folder)
+        try:
+            await servers.start()
+            temporal = await connect(
+                TemporalSettings(address=servers.temporal_address), runtime=telemetry.runtime
+            )
+            environ = {
+                "DATABASE_URL": servers.database_url,
+                "TEMPORAL_ADDRESS": servers.temporal_address,
+                "PORT": "0",
+                "WORKFLOW_START_TIMEOUT": "20",
+            }
+            return await scenario(Place(servers, temporal, environ, folder, chance))
+        finally:
+            await servers.stop()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Long runs, kills and outages.")
+    parser.add_argument("--seconds", type=float, default=1800.0, help="begin nothing after so long")
+    parser.add_argument("--only", choices=sorted(SCENARIOS), help="this one alone")
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    chosen = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    exit_process(asyncio.run(_main(chosen.seconds, chosen.seed, chosen.only)))
