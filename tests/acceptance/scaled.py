@@ -25,18 +25,20 @@ _EXTERN = "acceptance_timelines"
 VARIABLES_QUERY = "variables"
 
 # A run that settles wherever chance says goes on at most so far without.
-MOST_SAFE_POINTS = 6
+MOST_SAFE_POINTS = 3
 
 
 class Timelines(temporalio.client.Interceptor, temporalio.worker.Interceptor):
     """Lets workflow code reach the timelines of this process's runs, by run id.
 
-    `settling`: the runs that go on in a new execution at random safe points.
+    `settling`: the runs that go on in a new execution at random safe points; `executions`: those
+    that there were of each run.
     """
 
     def __init__(self) -> None:
         self.of: dict[UUID, Timeline] = {}
         self.settling: set[UUID] = set()
+        self.executions: dict[UUID, set[str]] = {}
 
     def workflow_interceptor_class(
         self,
@@ -112,6 +114,7 @@ class ScaledRunWorkflow(RunWorkflow):
         timelines = _timelines()
         timeline = timelines.of[start.run_id]
         timeline.begin(start.started_at or workflow.info().workflow_start_time)
+        timelines.executions.setdefault(start.run_id, set()).add(workflow.info().run_id)
         settles = start.run_id in timelines.settling
         return ScaledEffects(start, _ScaledClock(timeline), settles=settles)
 

@@ -46,14 +46,17 @@ from tests.acceptance.cases import Case
 from tests.acceptance.comparison import Seen, real_run, simulated
 from tests.acceptance.scaled import VARIABLES_QUERY, ScaledRunWorkflow, Timelines
 from tests.acceptance.scripted_run import TIMEOUT_SECONDS, ScriptedRun, pinned_actions
-from tests.acceptance.temporal_world import ScriptedCalendars, World
+from tests.acceptance.temporal_rules import ScriptedCalendars, scripted_desk
+from tests.acceptance.temporal_world import World
 from tests.acceptance.timeline import timeline_of
 
 AT_ONCE = 24
 MOST_ATTEMPTS = 3
 """Each with gaps twice as long as before: a machine that is busy is late, and that is no fault."""
 
+START_SECONDS = 60.0
 PATIENCE_SECONDS = 15.0
+RECONCILED_AFTER = timedelta(minutes=1)
 POLL_SECONDS = 0.1
 
 
@@ -63,11 +66,15 @@ Keep: TypeAlias = Callable[[ScriptedRun, bool], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a case went in its last attempt, and how it should have gone."""
+    """How a case went in its last attempt, and how it should have gone.
+
+    `executions`: in how many its run went.
+    """
 
     real: Seen
     expected: Seen
     attempts: int
+    executions: int
 
 
 class Table:
@@ -87,17 +94,16 @@ class Table:
             attempts += 1
             async with self._turns:
                 scale = _pressure() * 2.0 ** (attempts - 1 + settles)
-                real = await self._once(case, simulation, expected, scale, settles)
+                run = self._run_of(case, simulation, scale)
+                real = await self._once(run, simulation, expected, settles)
             if real == expected or attempts == MOST_ATTEMPTS:
-                return Outcome(real, expected, attempts)
+                executions = len(self.world.timelines.executions[run.run_id])
+                return Outcome(real, expected, attempts, executions)
 
-    async def _once(
-        self, case: Case, simulation: Simulation, expected: Seen, scale: float, settles: bool
-    ) -> Seen:
-        tenant = f"t{next(self._numbers)}-{case.name.replace('/', '-')}"
+    def _run_of(self, case: Case, simulation: Simulation, scale: float) -> ScriptedRun:
         timeline = timeline_of(simulation, scale)
-        run = ScriptedRun(
-            tenant=tenant,
+        return ScriptedRun(
+            tenant=f"t{next(self._numbers)}-{case.name.replace('/', '-')}",
             definition_id=case.definition.id,
             trigger="api",
             key="case",
@@ -107,17 +113,23 @@ class Table:
             zone=case.definition.zone,
             began=timeline.moments[0],
         )
+
+    async def _once(
+        self, run: ScriptedRun, simulation: Simulation, expected: Seen, settles: bool
+    ) -> Seen:
+        tenant = run.tenant
         async with self.world.storage.unit_of_work(tenant) as work:
-            await _publish(work, case)
+            await _publish(work, run.case)
         self.world.begin(run, settles=settles)
         self.world.play_script(run)
         await self.world.launch(run)
         try:
-            await run.timeline.begun()
+            async with asyncio.timeout(START_SECONDS):
+                await run.timeline.begun()
             if simulation.status in FINAL_RUN_STATES:
                 await self._ended(run)
             else:
-                await asyncio.sleep(max(0, timeline.seconds_left()))
+                await asyncio.sleep(max(0, run.timeline.seconds_left()))
             real = await self._seen(run)
             if real == expected and self._keep is not None:
                 for each in self._runs(tenant):
@@ -239,7 +251,7 @@ async def serving_table(
     activities = RunActivities(
         performer=Performer(registry, ledger=Ledger(storage), secrets=AnySecret()),
         rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
-        waits=world.desk,
+        waits=scripted_desk(world),
         calendars=ScriptedCalendars(world),
         # They would be made in real time.
         repeats=False,
@@ -256,20 +268,19 @@ async def serving_table(
     )
     executions = Executions(client)
     closer = RunCloser(storage=storage, closed=closed, metrics=metrics)
-    reconciler = Reconciler(
-        storage=storage,
-        executions=executions,
-        closer=closer,
-        metrics=metrics,
-        after=timedelta(minutes=1),
-    )
     starter = RunStarter(
         storage=storage,
         client=client,
         metrics=metrics,
         executions=executions,
-        reconciler=reconciler,
         closer=closer,
+        reconciler=Reconciler(
+            storage=storage,
+            executions=executions,
+            closer=closer,
+            metrics=metrics,
+            after=RECONCILED_AFTER,
+        ),
     )
     deliverer = Deliverer(storage=storage, client=client)
 

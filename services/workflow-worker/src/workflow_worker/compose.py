@@ -233,10 +233,6 @@ def _keeping(
     )
 
 
-def _each_second(name: str, work: Callable[[], Awaitable[None]]) -> PeriodicService:
-    return PeriodicService(name, 1.0, work, backoff=Backoff(longest=2.0))
-
-
 def _poller(
     process: ProcessSettings,
     client: Client,
