@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.temporal.names import wait_id
 from alga_workflows_core.temporal.wire import RunInput, WakeSignal
@@ -21,9 +23,10 @@ class Told:
         """Something has ended a wait. What is no `WakeSignal`, or for none that is open, does
         nothing: whoever sent it has the row to look at.
         """
-        if "waitId" not in signal:
+        try:
+            wake = WakeSignal.model_validate(signal, by_alias=True, by_name=False)
+        except ValidationError:
             return
-        wake = WakeSignal.model_validate(signal, by_alias=True, by_name=False)
         for key in self._run.waits.open_keys:
             if self._id(key) == wake.wait_id:
                 self._run.waits.resolve(key, wake.resolution)
