@@ -9,8 +9,10 @@ import httpx
 from sqlalchemy import text
 
 from alga_workflows_core.actions.contract import Action, Invocation, action
+from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.definition.action_spec import ActionKind
 from alga_workflows_core.definition.model import Model
+from alga_workflows_core.errors import Category
 
 
 class Number(Model):
@@ -38,6 +40,14 @@ async def near(request: Number) -> Number:
 @action("tests.far", version=1, kind=ActionKind.IDEMPOTENT, timeout=30.0)
 async def far(request: Number) -> Number:
     """Through the task queue."""
+    return request
+
+
+@action("tests.flaky", version=1, kind=ActionKind.IDEMPOTENT, timeout=30.0)
+async def flaky(request: Number, invocation: Invocation) -> Number:
+    """Through the task queue; fails in its first `n` attempts."""
+    if invocation.attempt <= request.n:
+        raise ActionError("BUSY", "It is busy.", category=Category.TRANSIENT, retryable=True)
     return request
 
 
@@ -148,4 +158,4 @@ def _mark(request: Marked, invocation: Invocation) -> None:
 
 def actions() -> tuple[Action, ...]:
     """All of them."""
-    return (near, far, pure, patient, stubborn, mark, late, large, post, count, count_far)
+    return (near, far, flaky, pure, patient, stubborn, mark, late, large, post, count, count_far)

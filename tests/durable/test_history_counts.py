@@ -52,6 +52,15 @@ async def test_a_remote_action_costs_six_events(world: World) -> None:
     assert await events(world, "far", assign("begin", n=0), *chain) - none <= 60
 
 
+async def test_attempts_with_short_pauses_cost_nothing(world: World) -> None:
+    """Temporal makes them, whether the document or the action says how many."""
+    once = await events(world, "once", call("flaky", "tests.flaky", {"n": 0}))
+    policy = {"maxAttempts": 4, "backoffMs": 20, "jitter": False, "retryOn": ["BUSY"]}
+    thrice = call("flaky", "tests.flaky", {"n": 3}) | {"retry": policy}
+    assert await events(world, "thrice", thrice) == once
+    assert await events(world, "contract", call("flaky", "tests.flaky", {"n": 1})) == once
+
+
 async def test_a_time_wait_costs_six_events(world: World) -> None:
     """Its row, the timer and the workflow task behind it."""
     none = await events(world, "none", assign("begin", n=0))
