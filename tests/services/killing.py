@@ -48,16 +48,25 @@ class Killed:
 
 
 async def run_killed(
-    environ: dict[str, str], temporal: Client, folder: Path, points: Sequence[tuple[int, str]]
+    environ: dict[str, str],
+    temporal: Client,
+    folder: Path,
+    points: Sequence[tuple[int, str]],
+    *,
+    key: str = "once",
 ) -> Killed:
-    """A run of `boundaries` whose worker dies at each of `points`: number of an activity, side."""
+    """A run of `boundaries` whose worker dies at each of `points`: number of an activity, side.
+
+    `folder` is its own, and so is `key`, by which it is started.
+    """
     (folder / "kills").write_text("".join(f"{number} {side}\n" for number, side in points))
     url = environ["DATABASE_URL"]
     async with await psycopg.AsyncConnection.connect(url) as connection:
         await connection.execute(COUNTER)
+        await connection.execute("TRUNCATE chaos_counts")
     environ = {**environ, "CHAOS_FOLDER": str(folder)}
     async with keyed_service() as service:
-        run = _Killing(environ, temporal, service.url)
+        run = _Killing(environ, temporal, service.url, key)
         row = None
         for _ in range(len(points) + 1):
             row = await run.until_killed()
@@ -75,8 +84,11 @@ async def run_killed(
 class _Killing:
     """One run, and one worker after the other."""
 
-    def __init__(self, environ: Mapping[str, str], temporal: Client, service_url: str) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], temporal: Client, service_url: str, key: str
+    ) -> None:
         self._environ = environ
+        self._key = key
         self._temporal = temporal
         self._payload = {"url": service_url}
         self._run_id: UUID | None = None
@@ -108,7 +120,9 @@ class _Killing:
             try:
                 if self._run_id is None:
                     await world.publish(boundaries("boundaries"))
-                    self._run_id = await world.start_again("boundaries", self._payload, key="once")
+                    self._run_id = await world.start_again(
+                        "boundaries", self._payload, key=self._key
+                    )
                 row = await world.row(self._run_id)
                 if row["status"] not in FINAL:
                     return None
