@@ -76,7 +76,8 @@ class Lanes:
             loop = self.wanted is not None
             granted = (budget.for_loop if loop else budget.for_branches)(self._at_most)
             node["lim"] = granted
-            self._make_room(granted)
+            # It has room: what the step holds was taken as data just now, which may have less.
+            self.visit.held.share.place(LANE_ROOM * granted, self.visit.path)
         first = sorted(int(index) for index in running)
         while len(first) < node["lim"] and (index := self._take()) is not None:
             first.append(index)
@@ -107,13 +108,6 @@ class Lanes:
     @property
     def _node(self) -> JsonObject:
         return self.visit.node
-
-    def _make_room(self, granted: int) -> None:
-        try:
-            self.visit.held.share.place(LANE_ROOM * granted, self.visit.path)
-        except StepError:
-            self.visit.run.lanes.give_back(granted)
-            raise
 
     def _cancelled_outside(self) -> Outcome:
         reason = self.visit.frame.cancel.reason

@@ -29,20 +29,20 @@ class UndoStack:
         self.entries.append(entry)
 
     def complete(self, entry: JsonObject, made: JsonObject) -> None:
-        """Add `made` to an entry, or nothing: StepError `SIZE_LIMIT` if it is too much."""
-        growth = entry_weight({**entry, **made}) - entry_weight(entry)
-        self.share.grow(growth, cast("str", entry["p"]))
-        entry.update(made)
+        """An entry has this input, or all stays: StepError `SIZE_LIMIT` if it is too much."""
+        completed = {**_bare(entry), **made}
+        self.share.grow(entry_weight(completed) - entry_weight(entry), cast("str", entry["p"]))
+        _become(entry, completed)
 
     def give_up(self, entry: JsonObject, error: ErrorInfo) -> None:
         """Say why an entry has no input; shortened, for that there is always room."""
-        whole: JsonObject = {"err": error.as_json()}
-        growth = entry_weight({**entry, **whole}) - entry_weight(entry)
-        if self.share.load.fits(growth):
-            self.share.take(growth)
-            entry.update(whole)
-        else:
-            entry["err"] = shortened(error).as_json()
+        given_up: JsonObject = {**_bare(entry), "err": error.as_json()}
+        growth = entry_weight(given_up) - entry_weight(entry)
+        if not self.share.load.fits(growth):
+            given_up["err"] = shortened(error).as_json()
+            growth = entry_weight(given_up) - entry_weight(entry)
+        self.share.take(growth)
+        _become(entry, given_up)
 
     def remove(self, entry: JsonObject) -> None:
         """Take it off."""
@@ -55,3 +55,13 @@ class UndoStack:
         inner.share.take(-weight)
         self.share.take(weight)
         self.entries.extend(inner.entries)
+
+
+def _bare(entry: JsonObject) -> JsonObject:
+    """An entry without what a former attempt of its call has left."""
+    return {name: entry[name] for name in ("p", "a", "v", "o")}
+
+
+def _become(entry: JsonObject, other: JsonObject) -> None:
+    entry.clear()
+    entry.update(other)

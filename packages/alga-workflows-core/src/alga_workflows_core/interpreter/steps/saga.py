@@ -105,7 +105,7 @@ async def _undo_all(visit: Visit, stack: UndoStack) -> Outcome:
         if isinstance(after, Skipped):
             stack.remove(entry)
         elif isinstance(after, Failed):
-            return Failed(_given_up(visit, entry, error))
+            return Failed(_given_up(visit, entry, after.error))
     return None
 
 
