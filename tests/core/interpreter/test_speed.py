@@ -109,7 +109,7 @@ def _turns(world: ForgetfulWorld, count: int) -> None:
 
 def test_a_hundred_thousand_turns_keep_nothing() -> None:
     """What the interpreter holds behind the last turn is what it held behind the first thousands:
-    no object more per turn. They take seconds, 20 at most.
+    no object more per turn. They take seconds, 60 at most.
     """
     blocks: list[int] = []
 
@@ -119,7 +119,7 @@ def test_a_hundred_thousand_turns_keep_nothing() -> None:
 
     begin = time.perf_counter()
     _turns(ForgetfulWorld(every=10_000, look=look), 100_000)
-    assert time.perf_counter() - begin < 20
+    assert time.perf_counter() - begin < 60
     assert len(blocks) == 10
     assert max(blocks[1:]) - blocks[1] < 1_000, blocks
 
