@@ -107,7 +107,7 @@ async def post(request: Posted, invocation: Invocation) -> Nothing:
 
 
 COUNTER = """
-    CREATE TABLE chaos_counts (invocation text NOT NULL, step text NOT NULL);
+    CREATE TABLE IF NOT EXISTS chaos_counts (invocation text NOT NULL, step text NOT NULL);
     GRANT SELECT, INSERT ON chaos_counts TO alga_workflows;
 """
 """Without a unique key: whoever counts twice is seen."""
