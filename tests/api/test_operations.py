@@ -123,10 +123,12 @@ async def test_pause_and_resume_are_told_to_the_run(make: MakeWorld, silent_url:
     for do in ("pause", "resume", "resume"):
         answer = await post(service, run_id, do)
         assert (answer.status_code, answer.json()["runId"]) == (202, str(run_id))
-    told = [
-        event.workflow_execution_signaled_event_attributes
-        for event in await events(service, run_id, "workflow_execution_signaled_event_attributes")
-    ]
+    kind = "workflow_execution_signaled_event_attributes"
+    async with asyncio.timeout(30):
+        # The server keeps what comes while a workflow task is under way until that has ended.
+        while len(found := await events(service, run_id, kind)) < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    told = [event.workflow_execution_signaled_event_attributes for event in found]
     assert {signal.signal_name for signal in told} == {CONTROL_SIGNAL}
     decoded = [
         (await service.client.data_converter.decode(signal.input.payloads))[0] for signal in told
