@@ -24,7 +24,7 @@ QUIET = {"WORKFLOW_RECONCILE_AFTER": NEVER, "WORKFLOW_SWEEP_INTERVAL": NEVER}
 async def events(service: World, run_id: UUID, attributes: str) -> list[HistoryEvent]:
     """The events of a run that have these attributes."""
     history = await service.handle(run_id).fetch_history()
-    return [event for event in history.events if event.HasField(attributes)]  # type: ignore[arg-type]
+    return [event for event in history.events if event.WhichOneof("attributes") == attributes]
 
 
 async def post(service: World, run_id: UUID, do: str, body: object = None) -> httpx.Response:

@@ -45,8 +45,7 @@ async def _told(
             return RunStatus.SUCCEEDED, values[0] if values else None, None
         case WorkflowExecutionStatus.FAILED:
             info = _info_of(await executions.failure(event))
-            timed_out = info.code == RUN_TIMEOUT
-            return RunStatus.TIMED_OUT if timed_out else RunStatus.FAILED, None, info
+            return _FAILED_AS.get((info.code, info.category), RunStatus.FAILED), None, info
         case WorkflowExecutionStatus.CANCELED:
             return RunStatus.CANCELED, None, canceled("The run was cancelled.")
         case WorkflowExecutionStatus.TERMINATED:
@@ -57,6 +56,12 @@ async def _told(
             raise RuntimeError(f"execution {execution.temporal_run_id} has not ended")
 
 
+# A run that was cancelled in a former execution, or whose time was over, cannot end otherwise on
+# Temporal. An author's error of that code has another category.
+_FAILED_AS = {
+    (RUN_TIMEOUT, Category.TIMEOUT): RunStatus.TIMED_OUT,
+    (CANCELED, Category.CANCELLED): RunStatus.CANCELED,
+}
 _TIMED_OUT = ErrorInfo(
     code=EXECUTION_TIMEOUT,
     category=Category.TIMEOUT,
