@@ -22,11 +22,11 @@ from alga_workflows_core.infra.settings import DatabaseSettings, load
 from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.closing import RunCloser
+from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.reconciler import Reconciler
 from alga_workflows_core.runs.service import RunService
-from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.names import (
@@ -121,7 +121,7 @@ async def api(database: Database) -> httpx.AsyncClient:
                 closed=closed,
                 poke=lambda: None,
             ),
-            waits=WaitDesk(storage),
+            decisions=Decisions(storage),
             blocked=Blocked(client, after=30),
             actions=actions,
             operations=RunOperations(

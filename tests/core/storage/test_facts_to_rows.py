@@ -159,7 +159,7 @@ async def launch(storage: Storage) -> UUID:
     )
     async with storage.unit_of_work(TENANT) as work:
         await work.runs.add(new)
-    await storage.claim_run_starts(1, timedelta(hours=1))
+    await storage.across.claim_run_starts(1, timedelta(hours=1))
     return run_id
 
 

@@ -112,12 +112,12 @@ async def works_with(storage: Storage) -> None:
     """Everything that a worker does, for two tenants."""
     await check_revision(storage.database)
     launched = await launch(storage, "acme", "globex")
-    assert await storage.claim_run_starts(10, timedelta(hours=1)) == launched
+    assert await storage.across.claim_run_starts(10, timedelta(hours=1)) == launched
     for tenant, run_id in launched:
         async with storage.unit_of_work(tenant) as work:
             assert [run.id for run in await work.runs.list(after=None, limit=10)] == [run_id]
             await work.api_keys.add(uuid4(), name="k", role="admin", key_hash=f"of {tenant}")
-        holder = await storage.authenticate(f"of {tenant}")
+        holder = await storage.across.authenticate(f"of {tenant}")
         assert holder is not None
         assert holder.tenant == tenant
 

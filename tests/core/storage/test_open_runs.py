@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
+from alga_workflows_core.storage.across_tenants import FoundRun
 from alga_workflows_core.storage.open_runs import LAST_SEQ, RestoredRun, RunEnding
 from alga_workflows_core.storage.runs import RunRow
-from alga_workflows_core.storage.unit_of_work import FoundRun, Storage
+from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus, StepStatus
 from tests.core.storage.rows import CLOSED, NEW_RUN, STEP
 
@@ -45,7 +46,7 @@ async def execute(storage: Storage, statement: str, **parameters: Any) -> None:
 async def claim(
     storage: Storage, *, unchanged: timedelta = timedelta(0), at_most: int = 100
 ) -> list[tuple[str, UUID, bool]]:
-    return await storage.claim_reconciling(
+    return await storage.across.claim_reconciling(
         at_most, namespace="here", unchanged=unchanged, longest=timedelta(minutes=15)
     )
 
@@ -148,21 +149,21 @@ async def test_two_who_take_runs_at_once_get_different_ones(storage: Storage) ->
 
 async def test_one_turn_to_sweep_in_an_interval(storage: Storage) -> None:
     """Whoever asks; namespaces have turns of their own, and each knows when the last one was."""
-    asked = await asyncio.gather(*(storage.claim_sweep("here", MINUTE) for _ in range(5)))
+    asked = await asyncio.gather(*(storage.across.claim_sweep("here", MINUTE) for _ in range(5)))
     [turn] = [turn for turn in asked if turn is not None]
     assert turn.swept_until is None
-    assert await storage.claim_sweep("elsewhere", MINUTE) is not None
-    await storage.end_sweep("here", turn)
-    assert await storage.claim_sweep("here", MINUTE) is None
+    assert await storage.across.claim_sweep("elsewhere", MINUTE) is not None
+    await storage.across.end_sweep("here", turn)
+    assert await storage.across.claim_sweep("here", MINUTE) is None
     await execute(storage, "UPDATE alga_sweeps SET due_at = clock_timestamp()")
-    again = await storage.claim_sweep("here", MINUTE)
+    again = await storage.across.claim_sweep("here", MINUTE)
     assert again is not None
     assert again.swept_until == turn.began_at
     # A turn that was overtaken does not take the time back.
-    await storage.end_sweep("here", again)
-    await storage.end_sweep("here", turn)
+    await storage.across.end_sweep("here", again)
+    await storage.across.end_sweep("here", turn)
     await execute(storage, "UPDATE alga_sweeps SET due_at = clock_timestamp()")
-    last = await storage.claim_sweep("here", MINUTE)
+    last = await storage.across.claim_sweep("here", MINUTE)
     assert last is not None
     assert last.swept_until == again.began_at
 
@@ -171,12 +172,12 @@ async def test_runs_are_found_in_whatever_tenant(storage: Storage) -> None:
     """With whether they are open; what has no row is not among them."""
     mine = await applied(storage, "acme", RunStatus.WAITING)
     theirs = await applied(storage, "globex", RunStatus.FAILED)
-    found = await storage.find_runs([mine, theirs, uuid4()])
+    found = await storage.across.find_runs([mine, theirs, uuid4()])
     assert sorted(found, key=lambda run: run.tenant) == [
         FoundRun("acme", mine, True),
         FoundRun("globex", theirs, False),
     ]
-    assert await storage.find_runs([]) == []
+    assert await storage.across.find_runs([]) == []
 
 
 async def test_a_run_is_closed_only_as_it_was_seen(storage: Storage) -> None:
@@ -261,7 +262,7 @@ async def test_what_is_asked_of_a_run_that_is_being_started_reaches_its_starter(
     async with storage.unit_of_work("acme") as work:
         await work.runs.add(replace(NEW_RUN, id=run_id))
         assert await work.open_runs.begin_start(run_id, "here") is None
-    await storage.claim_run_starts(1, MINUTE)
+    await storage.across.claim_run_starts(1, MINUTE)
     async with storage.unit_of_work("acme") as work:
         seen = await work.open_runs.begin_start(run_id, "here")
         assert seen is not None
@@ -282,8 +283,8 @@ async def test_a_start_that_is_due_already_is_not_made_due(
     run_id = uuid4()
     async with storage.unit_of_work("acme") as work:
         await work.runs.add(replace(NEW_RUN, id=run_id))
-    await storage.claim_run_starts(1, timedelta(seconds=due_in_seconds))
+    await storage.across.claim_run_starts(1, timedelta(seconds=due_in_seconds))
     seen = await row(storage, "acme", run_id)
     async with storage.unit_of_work("acme") as work:
         assert await work.open_runs.start_again(seen) is (due_in_seconds > 0)
-    assert await storage.claim_run_starts(1, MINUTE) == [("acme", run_id)]
+    assert await storage.across.claim_run_starts(1, MINUTE) == [("acme", run_id)]

@@ -296,14 +296,14 @@ async def test_keys_are_valid_until_they_are_revoked_once(storage: Storage) -> N
     key_id = uuid4()
     async with storage.unit_of_work(TENANT) as work:
         await work.api_keys.add(key_id, name="laptop", role="author", key_hash="hash")
-    holder = await storage.authenticate("hash")
+    holder = await storage.across.authenticate("hash")
     assert holder is not None
     assert (holder.tenant, holder.key_id, holder.role) == (TENANT, key_id, "author")
-    assert await storage.authenticate("other") is None
+    assert await storage.across.authenticate("other") is None
     async with storage.unit_of_work(TENANT) as work:
         assert await work.api_keys.revoke(key_id)
         assert not await work.api_keys.revoke(key_id)
         assert not await work.api_keys.revoke(uuid4())
         revoked = await work.api_keys.list()
     assert revoked[0].revoked_at is not None
-    assert await storage.authenticate("hash") is None
+    assert await storage.across.authenticate("hash") is None

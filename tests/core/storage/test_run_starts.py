@@ -65,8 +65,8 @@ async def test_what_is_due_is_claimed_for_every_tenant_in_order_of_due_time(
     await launch(storage, "globex", due_in=-10, run_id=later)
     await launch(storage, "acme", due_in=-30, run_id=first)
     await launch(storage, "globex", due_in=-20, run_id=second)
-    assert await storage.claim_run_starts(2, LEASE) == [("acme", first), ("globex", second)]
-    assert await storage.claim_run_starts(2, LEASE) == [("globex", later)]
+    assert await storage.across.claim_run_starts(2, LEASE) == [("acme", first), ("globex", second)]
+    assert await storage.across.claim_run_starts(2, LEASE) == [("globex", later)]
     claimed = await row(storage, "acme", first)
     assert (claimed.status, claimed.start_attempts) == (RunStatus.STARTING, 1)
 
@@ -75,8 +75,8 @@ async def test_what_is_not_due_is_left(storage: Storage) -> None:
     """Neither a run that is queued for later, nor one that has been claimed just now."""
     await launch(storage, "acme", due_in=60)
     due = await launch(storage, "acme")
-    assert await storage.claim_run_starts(10, LEASE) == [("acme", due)]
-    assert await storage.claim_run_starts(10, LEASE) == []
+    assert await storage.across.claim_run_starts(10, LEASE) == [("acme", due)]
+    assert await storage.across.claim_run_starts(10, LEASE) == []
 
 
 async def test_a_run_that_has_started_or_ended_is_never_claimed(storage: Storage) -> None:
@@ -85,14 +85,14 @@ async def test_a_run_that_has_started_or_ended_is_never_claimed(storage: Storage
         async with storage.unit_of_work("acme") as work:
             await work.runs.apply(facts_of(uuid4(), status))
     await execute(storage, "UPDATE workflow_runs SET start_due_at = '2020-01-01Z'")
-    assert await storage.claim_run_starts(100, LEASE) == []
+    assert await storage.across.claim_run_starts(100, LEASE) == []
 
 
 async def test_a_claim_is_due_again_when_its_lease_is_over(storage: Storage) -> None:
     """A claimer that died does not keep its run; attempts are counted."""
     run_id = await launch(storage, "acme")
     for attempt in (1, 2, 3):
-        assert await storage.claim_run_starts(10, timedelta(0)) == [("acme", run_id)]
+        assert await storage.across.claim_run_starts(10, timedelta(0)) == [("acme", run_id)]
         assert (await row(storage, "acme", run_id)).start_attempts == attempt
 
 
@@ -102,7 +102,7 @@ async def test_two_claimers_at_the_same_time_get_different_runs(storage: Storage
     claim = text("SELECT run_id FROM alga_claim_run_starts(3, interval '1 hour')")
     async with asyncio.timeout(10), storage.database.engine.begin() as connection:
         first = set((await connection.execute(claim)).scalars())
-        second = {run_id for _, run_id in await storage.claim_run_starts(10, LEASE)}
+        second = {run_id for _, run_id in await storage.across.claim_run_starts(10, LEASE)}
     assert len(first) == len(second) == 3
     assert first | second == runs
 
@@ -113,7 +113,7 @@ async def test_many_claimers_share_the_work(storage: Storage) -> None:
 
     async def take_all() -> list[UUID]:
         taken: list[UUID] = []
-        while claimed := await storage.claim_run_starts(4, LEASE):
+        while claimed := await storage.across.claim_run_starts(4, LEASE):
             taken += [run_id for _, run_id in claimed]
         return taken
 
@@ -124,13 +124,13 @@ async def test_many_claimers_share_the_work(storage: Storage) -> None:
 async def test_a_postponed_start_is_due_when_it_was_said(storage: Storage) -> None:
     """Fractions of a second count, and a postponed run is STARTING until it is claimed again."""
     run_id = await launch(storage, "acme")
-    await storage.claim_run_starts(1, LEASE)
+    await storage.across.claim_run_starts(1, LEASE)
     async with storage.unit_of_work("acme") as work:
         await work.runs.postpone_start(run_id, 3600.0)
-    assert await storage.claim_run_starts(1, LEASE) == []
+    assert await storage.across.claim_run_starts(1, LEASE) == []
     async with storage.unit_of_work("acme") as work:
         await work.runs.postpone_start(run_id, -0.5)
-    assert await storage.claim_run_starts(1, LEASE) == [("acme", run_id)]
+    assert await storage.across.claim_run_starts(1, LEASE) == [("acme", run_id)]
 
 
 async def test_only_a_run_that_is_starting_is_postponed(storage: Storage) -> None:

@@ -183,7 +183,7 @@ async def test_a_queued_run_cannot_be_running_without_having_been_claimed(storag
     with pytest.raises(ConflictError, match="from QUEUED to RUNNING"):
         async with storage.unit_of_work(TENANT) as work:
             await work.runs.apply(change(new.id, RunStatus.RUNNING, seq=1))
-    await storage.claim_run_starts(1, timedelta(minutes=1))
+    await storage.across.claim_run_starts(1, timedelta(minutes=1))
     async with storage.unit_of_work(TENANT) as work:
         assert await work.runs.apply(change(new.id, RunStatus.RUNNING, seq=1))
 

@@ -130,7 +130,7 @@ async def _change_all(work: UnitOfWork) -> None:
 
 async def test_rows_of_another_tenant_are_not_changed(filled: Storage) -> None:
     """An update that meets them changes no row, whichever tenant the repository names."""
-    await filled.claim_run_starts(1, timedelta(hours=1))  # most look at STARTING only
+    await filled.across.claim_run_starts(1, timedelta(hours=1))  # most look at STARTING only
     async with filled.unit_of_work(OURS) as work:
         before = await everything(work)
     async with filled.unit_of_work(THEIRS) as work:

@@ -194,8 +194,8 @@ async def _use(storage: Storage) -> None:
 
 USES: dict[str, Callable[[Storage], Awaitable[object]]] = {
     "unit of work": _use,
-    "claim": lambda storage: storage.claim_run_starts(1, timedelta(seconds=1)),
-    "authenticate": lambda storage: storage.authenticate("hash"),
+    "claim": lambda storage: storage.across.claim_run_starts(1, timedelta(seconds=1)),
+    "authenticate": lambda storage: storage.across.authenticate("hash"),
     "ping": lambda storage: storage.database.ping(),
     "check_revision": lambda storage: check_revision(storage.database),
     "migrate": lambda storage: migrate(storage.database),

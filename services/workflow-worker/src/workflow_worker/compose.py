@@ -41,6 +41,7 @@ from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.closing import RunCloser
+from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.deliverer import Deliverer
 from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.operations import RunOperations
@@ -155,7 +156,7 @@ def _compose(
                 poke=starter.poke,
                 stopping=stopping,
             ),
-            waits=waits,
+            decisions=Decisions(storage, poke=deliverer.poke),
             blocked=Blocked(client, after=settings.runs.blocked_after),
             actions=catalogue,
             operations=keeping.operations,

@@ -39,7 +39,7 @@ class KeyAccess:
                 remedy="Send it as `Authorization: Bearer <key>`; "
                 "`workflow-worker keys create` makes one.",
             )
-        holder = await self._storage.authenticate(hash_key(key.strip()))
+        holder = await self._storage.across.authenticate(hash_key(key.strip()))
         if holder is None:
             raise AccessError(
                 "This API key is unknown or was revoked.",

@@ -27,9 +27,9 @@ from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.runs.blocked import Blocked
+from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.service import RunService
-from alga_workflows_core.runs.waits import WaitDesk
 
 API = "/api/v1"
 # A definition may have 512 KiB in canonical form; as people write it, with indents, it has more.
@@ -43,7 +43,7 @@ class ApiParts:
     access: Access
     definitions: DefinitionService
     runs: RunService
-    waits: WaitDesk
+    decisions: Decisions
     operations: RunOperations
     blocked: Blocked
     actions: ActionCatalogue
@@ -70,7 +70,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
     for router in (
         definitions.router(parts.definitions),
         runs.router(parts.runs, parts.blocked),
-        waits.router(parts.waits),
+        waits.router(parts.decisions),
         operations.router(parts.operations),
         actions.router(parts.actions),
         schemas.router(),

@@ -18,8 +18,9 @@ from alga_workflows_core.definition import faults
 from alga_workflows_core.definition.action_spec import ActionKind, ActionSpec
 from alga_workflows_core.definition.canonical import content_hash
 from alga_workflows_core.errors import InputError
+from alga_workflows_core.storage.across_tenants import NewAdvertisement
 from alga_workflows_core.storage.advertised_actions import ALL_TENANTS, AdvertisedActionRow
-from alga_workflows_core.storage.unit_of_work import NewAdvertisement, Storage
+from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.advertising import Advertised, Advertisement, Refusal
 from alga_workflows_core.temporal.names import ADVERTISE_ACTIVITY, TASK_QUEUE
 from alga_workflows_core.types.json import Json, JsonObject
@@ -87,7 +88,7 @@ class AdvertisingActivities:
             former = await self._former(told.tenant, spec)
             if former is not None and former.contract_hash != own_hash:
                 _refuse_a_break(former, spec)
-            written = await self._storage.advertise(
+            written = await self._storage.across.advertise(
                 NewAdvertisement(
                     tenant=owner,
                     contract=contract,

@@ -49,7 +49,7 @@ class Deliverer:
         """Deliver everything that is due now."""
         limit = asyncio.Semaphore(AT_ONCE)
         while True:
-            claimed = await self._storage.claim_deliveries(BATCH, LEASE)
+            claimed = await self._storage.across.claim_deliveries(BATCH, LEASE)
             await asyncio.gather(*(self._deliver(limit, tenant, each) for tenant, each in claimed))
             if len(claimed) < BATCH:
                 return

@@ -84,7 +84,7 @@ class Reconciler:
     async def look(self) -> None:
         """Look at every run whose turn it is. UnavailableError when a server is away."""
         while True:
-            claimed = await self._storage.claim_reconciling(
+            claimed = await self._storage.across.claim_reconciling(
                 BATCH,
                 namespace=self._executions.namespace,
                 unchanged=self._after,

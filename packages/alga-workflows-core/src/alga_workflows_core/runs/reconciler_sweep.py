@@ -16,8 +16,9 @@ from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.runs.closing import RunCloser, close_in
 from alga_workflows_core.runs.reconciler import Reconciler
 from alga_workflows_core.runs.reconciler_endings import ending_of
+from alga_workflows_core.storage.across_tenants import Sweep
 from alga_workflows_core.storage.open_runs import RestoredRun
-from alga_workflows_core.storage.unit_of_work import Storage, Sweep
+from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.executions import Execution, Executions, UnreadableStartError
 from alga_workflows_core.temporal.wire import ControlSignal, RunInput
 
@@ -56,12 +57,12 @@ class RunSweeper:
 
     async def sweep(self) -> None:
         """Compare, if it is time for it. UnavailableError when a server is away."""
-        turn = await self._storage.claim_sweep(self._executions.namespace, self._every)
+        turn = await self._storage.across.claim_sweep(self._executions.namespace, self._every)
         if turn is None:
             return
         await self._sweep_ended(turn)
         await self._sweep_open()
-        await self._storage.end_sweep(self._executions.namespace, turn)
+        await self._storage.across.end_sweep(self._executions.namespace, turn)
 
     async def _sweep_ended(self, turn: Sweep) -> None:
         # Kept in the database: where that was restored from a backup, the time was as well.
@@ -87,7 +88,7 @@ class RunSweeper:
         if not page:
             return
         by_run = {execution.run_id: execution for execution in page}
-        found = await self._storage.find_runs(by_run.keys())
+        found = await self._storage.across.find_runs(by_run.keys())
         ended = [
             (run.tenant, run.run_id)
             for run in found

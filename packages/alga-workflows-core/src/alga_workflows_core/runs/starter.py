@@ -67,7 +67,7 @@ class RunStarter:
     async def start_due(self) -> None:
         """Start every run that is due now."""
         while True:
-            claimed = await self._storage.claim_run_starts(BATCH, LEASE)
+            claimed = await self._storage.across.claim_run_starts(BATCH, LEASE)
             await asyncio.gather(*(self._start_one(tenant, run) for tenant, run in claimed))
             if len(claimed) < BATCH:
                 return

@@ -22,7 +22,7 @@ from alga_workflows_core.api.keyset import (
     encode,
 )
 from alga_workflows_core.definition.model import Model
-from alga_workflows_core.runs.waits import Decision, WaitDesk
+from alga_workflows_core.runs.decisions import Decision, Decisions
 from alga_workflows_core.storage.waits import WaitRow
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import WaitStatus
@@ -61,8 +61,8 @@ class EndWait(Model):
     value: Annotated[Json, Field(description="The payload of what the wait waits for.")] = None
 
 
-def router(desk: WaitDesk) -> APIRouter:
-    """Endpoints over `desk`."""
+def router(decisions: Decisions) -> APIRouter:
+    """Endpoints over `decisions`."""
     routes = APIRouter(tags=["runs"])
 
     @routes.get("/runs/{run_id}/waits")
@@ -70,7 +70,7 @@ def router(desk: WaitDesk) -> APIRouter:
         run_id: UUID, caller: Reader, after: After = None, limit: Limit = DEFAULT_LIMIT
     ) -> Page[WaitView]:
         """In the order in which they were opened."""
-        rows = await desk.list(
+        rows = await decisions.list(
             caller.tenant, run_id, after=decode_time_and_id(after), limit=limit + 1
         )
         last = rows[limit - 1] if len(rows) > limit else None
@@ -88,7 +88,7 @@ def router(desk: WaitDesk) -> APIRouter:
         """Say what becomes of a parked step: try it again, skip it with a value, or let it fail."""
         body = await read_model(request, DecideStep)
         decision = Decision(path=path, do=body.do, value=body.value, by=caller.name)
-        return _view(await desk.decide(caller.tenant, run_id, decision))
+        return _view(await decisions.decide(caller.tenant, run_id, decision))
 
     @routes.post(
         "/waits/{wait_id}/resolve",
@@ -98,7 +98,7 @@ def router(desk: WaitDesk) -> APIRouter:
     async def end(wait_id: UUID, request: Request, caller: Operator) -> WaitView:
         """End a wait as if what it waits for had come."""
         body = await read_model(request, EndWait, empty=EndWait())
-        return _view(await desk.end(caller.tenant, wait_id, body.value, caller.name))
+        return _view(await decisions.end(caller.tenant, wait_id, body.value, caller.name))
 
     return routes
 
