@@ -1,0 +1,71 @@
+"""SQL that migrations share, so that no table forgets half of it."""
+
+from __future__ import annotations
+
+
+def tenant_tables(*tables: str, delete: bool = False) -> str:
+    """Close tables with a `tenant` column to other tenants, and open them to the role of units of
+    work: reading, inserting, updating, and deleting where `delete`."""
+    # A tenant that is not set is null, or empty where a former transaction has set one.
+    allowed = "SELECT, INSERT, UPDATE, DELETE" if delete else "SELECT, INSERT, UPDATE"
+    return "".join(
+        f"""
+ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_rows ON {table} TO alga_workflows
+    USING (tenant = nullif(current_setting('alga.tenant', true), ''))
+    WITH CHECK (tenant = nullif(current_setting('alga.tenant', true), ''));
+GRANT {allowed} ON {table} TO alga_workflows;
+"""
+        for table in tables
+    )
+
+
+def checked_states(table: str, machine: str, column: str = "state") -> str:
+    """Have the database refuse unknown states of a column, and changes that
+    `alga_state_transitions` does not list for the machine. Needs migration 0007."""
+    return f"""
+CREATE TRIGGER known_state BEFORE INSERT ON {table}
+    FOR EACH ROW EXECUTE FUNCTION alga_check_state('{machine}', '{column}');
+CREATE TRIGGER legal_transition BEFORE UPDATE ON {table}
+    FOR EACH ROW WHEN (OLD.{column} IS DISTINCT FROM NEW.{column})
+    EXECUTE FUNCTION alga_check_state('{machine}', '{column}');
+"""
+
+
+def functions_across_tenants(*signatures: str) -> str:
+    """Have functions that are SECURITY DEFINER run as the role that sees what its policies name,
+    callable by the role of units of work only."""
+    listed = ", ".join(f"'{signature}'" for signature in signatures)
+    return f"""
+DO $$
+DECLARE
+    here text := current_schema();
+    signature regprocedure;
+BEGIN
+    -- A function's owner needs CREATE on its schema at the moment it becomes the owner.
+    EXECUTE format('GRANT CREATE ON SCHEMA %I TO alga_workflows_scan', here);
+    FOREACH signature IN ARRAY ARRAY[{listed}]::regprocedure[] LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', signature, here);
+        EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', signature);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO alga_workflows', signature);
+        EXECUTE format('ALTER FUNCTION %s OWNER TO alga_workflows_scan', signature);
+    END LOOP;
+    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM alga_workflows_scan', here);
+END $$;
+"""
+
+
+def own_search_path(*signatures: str) -> str:
+    """Have functions find our tables, whatever the search path of whoever calls them."""
+    listed = ", ".join(f"'{signature}'" for signature in signatures)
+    return f"""
+DO $$
+DECLARE signature regprocedure;
+BEGIN
+    FOREACH signature IN ARRAY ARRAY[{listed}]::regprocedure[] LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp',
+                       signature, current_schema());
+    END LOOP;
+END $$;
+"""
