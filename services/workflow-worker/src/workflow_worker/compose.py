@@ -54,6 +54,10 @@ from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.storage.ledger import Ledger
 from alga_workflows_core.storage.migrate import check_revision
 from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.tasks.answering import TaskAnswers
+from alga_workflows_core.tasks.clock import TaskClock
+from alga_workflows_core.tasks.rules import TaskRules
+from alga_workflows_core.tasks.service import TaskService
 from alga_workflows_core.temporal.client import describe_namespace
 from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.worker import WorkerOptions, build_worker
@@ -133,7 +137,8 @@ def _compose(
     keeping = _keeping(settings.reconciler, storage, client, closed, metrics, mode)
     starter = _each_second("run-starter", keeping.starter.start_due)
     deliverer = _each_second("deliverer", Deliverer(storage=storage, client=client).deliver_due)
-    waits = WaitDesk(storage, poke=deliverer.poke)
+    waits = WaitDesk(storage, {"task": TaskRules()}, poke=deliverer.poke)
+    task_clock = _each_second("task-clock", TaskClock(storage).look)
     activities = RunActivities(
         performer=Performer(registry, ledger=Ledger(storage), secrets=settings.secrets.provider()),
         rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
@@ -157,6 +162,8 @@ def _compose(
                 stopping=stopping,
             ),
             decisions=Decisions(storage, poke=deliverer.poke),
+            tasks=TaskService(storage),
+            task_answers=TaskAnswers(storage, poke=deliverer.poke),
             blocked=Blocked(client, after=settings.runs.blocked_after),
             actions=catalogue,
             operations=keeping.operations,
@@ -169,7 +176,17 @@ def _compose(
     )
     http = HttpServer(app, host=settings.http.host, port=settings.http.port)
     return Supervisor(
-        [health, hints, *mode.extra_services, poller, starter, deliverer, *keeping.services, http],
+        [
+            health,
+            hints,
+            *mode.extra_services,
+            poller,
+            starter,
+            deliverer,
+            task_clock,
+            *keeping.services,
+            http,
+        ],
         # Activities get the time that was promised them; the SDK needs a moment more to end.
         stop_timeout=settings.process.stop_timeout + 5.0,
         on_state=_announcing(health, http, on_ready),

@@ -18,6 +18,7 @@ from alga_workflows_core.api.routers import (
     runs,
     schemas,
     simulate,
+    tasks,
     waits,
 )
 from alga_workflows_core.catalogue.actions import ActionCatalogue
@@ -30,6 +31,8 @@ from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.service import RunService
+from alga_workflows_core.tasks.answering import TaskAnswers
+from alga_workflows_core.tasks.service import TaskService
 
 API = "/api/v1"
 # A definition may have 512 KiB in canonical form; as people write it, with indents, it has more.
@@ -44,6 +47,8 @@ class ApiParts:
     definitions: DefinitionService
     runs: RunService
     decisions: Decisions
+    tasks: TaskService
+    task_answers: TaskAnswers
     operations: RunOperations
     blocked: Blocked
     actions: ActionCatalogue
@@ -71,6 +76,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         definitions.router(parts.definitions),
         runs.router(parts.runs, parts.blocked),
         waits.router(parts.decisions),
+        tasks.router(parts.tasks, parts.task_answers),
         operations.router(parts.operations),
         actions.router(parts.actions),
         schemas.router(),

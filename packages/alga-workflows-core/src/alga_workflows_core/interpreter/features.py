@@ -7,7 +7,6 @@ NOT_RUN = frozenset(
         "concurrency",
         "control.callWorkflow",
         "event.wait",
-        "human.task",
         "payloadSchemaRef",
         "time.wait.businessTime",
         "trigger",

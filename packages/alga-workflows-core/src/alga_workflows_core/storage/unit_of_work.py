@@ -25,6 +25,8 @@ from alga_workflows_core.storage.events import Events
 from alga_workflows_core.storage.open_runs import OpenRuns
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.steps import Steps
+from alga_workflows_core.storage.task_records import TaskRecords
+from alga_workflows_core.storage.tasks import Tasks
 from alga_workflows_core.storage.waits import Waits
 
 # All three end with the transaction. The search path is written out before the role changes, since
@@ -53,6 +55,8 @@ class UnitOfWork:
     waits: Waits
     data: Data
     events: Events
+    tasks: Tasks
+    task_records: TaskRecords
 
     @classmethod
     def of(cls, connection: AsyncConnection, tenant: str) -> UnitOfWork:
@@ -68,6 +72,8 @@ class UnitOfWork:
             data=Data(connection, tenant),
             advertised=AdvertisedActions(connection, tenant),
             events=Events(connection, tenant),
+            tasks=Tasks(connection, tenant),
+            task_records=TaskRecords(connection, tenant),
         )
 
 
