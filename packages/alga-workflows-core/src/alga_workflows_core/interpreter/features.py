@@ -6,11 +6,9 @@ NOT_RUN = frozenset(
     {
         "concurrency",
         "control.callWorkflow",
-        "event.wait",
         "human.task",
         "payloadSchemaRef",
         "time.wait.businessTime",
-        "trigger",
     }
 )
 """Features as `validation.checks.support.Feature` names them: types of steps, fields."""
