@@ -13,9 +13,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.storage.rows import read
-from alga_workflows_core.storage.tables import task_answers as answers
-from alga_workflows_core.storage.tables import task_candidates as candidates
-from alga_workflows_core.storage.tables import task_log as log
+from alga_workflows_core.storage.task_tables import task_answers as answers
+from alga_workflows_core.storage.task_tables import task_candidates as candidates
+from alga_workflows_core.storage.task_tables import task_log as log
 from alga_workflows_core.types.json import Json, JsonObject
 
 CandidateKind: TypeAlias = Literal["person", "group", "everybody", "claimer", "escalation"]

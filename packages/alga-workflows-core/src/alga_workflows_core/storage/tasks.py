@@ -12,9 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.storage.rows import read
-from alga_workflows_core.storage.tables import task_candidates as candidates
-from alga_workflows_core.storage.tables import workflow_tasks as tasks
 from alga_workflows_core.storage.task_records import Candidate
+from alga_workflows_core.storage.task_tables import task_candidates as candidates
+from alga_workflows_core.storage.task_tables import workflow_tasks as tasks
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import TaskState
 

@@ -30,6 +30,9 @@ _LISTS: tuple[tuple[str, CandidateKind], ...] = (
 class TaskRules:
     """The rules of the kind `task`."""
 
+    async def lock(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> None:
+        """There is nothing that others lock before they touch rows."""
+
     async def opened(
         self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
     ) -> JsonObject | None:

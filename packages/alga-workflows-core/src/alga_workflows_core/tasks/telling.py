@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from alga_workflows_core.storage.events import NewEvent
 from alga_workflows_core.storage.task_records import Candidate
 from alga_workflows_core.storage.tasks import TaskRow
 from alga_workflows_core.storage.unit_of_work import UnitOfWork
@@ -42,13 +43,14 @@ async def tell(
     occasion = event_type if number is None else f"{event_type}:{number}"
     numbered: JsonObject = {} if number is None else {"number": number}
     await work.events.stage(
-        source=SOURCE,
-        event_id=f"{task.id}:{occasion}",
-        event_type=event_type,
-        subject=str(task.id),
-        correlation_key=str(task.id),
-        data=_data(task, candidates) | numbered,
-        published_by_run=None,
+        NewEvent(
+            source=SOURCE,
+            event_id=f"{task.id}:{occasion}",
+            type=event_type,
+            subject=str(task.id),
+            correlation_key=str(task.id),
+            data=_data(task, candidates) | numbered,
+        )
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from alembic.operations import Operations
 
 from alga_workflows_core.storage.migrations.scripts import (
+    checked_states,
     functions_across_tenants,
     own_search_path,
     tenant_tables,
@@ -93,21 +94,6 @@ SELECT 'task', f, t
 FROM unnest(ARRAY['OPEN', 'CLAIMED']) f,
      unnest(ARRAY['OPEN', 'CLAIMED', 'COMPLETED', 'EXPIRED', 'CANCELED']) t
 WHERE f <> t;
-
-CREATE FUNCTION alga_check_task_state() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF TG_OP = 'INSERT' THEN
-        PERFORM alga_require_state('task', NEW.state);
-    ELSE
-        PERFORM alga_require_transition('task', OLD.state, NEW.state, false);
-    END IF;
-    RETURN NEW;
-END $$;
-CREATE TRIGGER known_state BEFORE INSERT ON workflow_tasks
-    FOR EACH ROW EXECUTE FUNCTION alga_check_task_state();
-CREATE TRIGGER legal_transition BEFORE UPDATE ON workflow_tasks
-    FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state)
-    EXECUTE FUNCTION alga_check_task_state();
 """
 
 # Whoever ends the wait ends the task, in the same transaction. What the resolution says is not
@@ -163,7 +149,8 @@ SCRIPTS = (
     TABLES,
     TRANSITIONS,
     ENDS_WITH_ITS_WAIT,
-    own_search_path("alga_check_task_state()", "alga_end_task()"),
+    checked_states("workflow_tasks", "task"),
+    own_search_path("alga_end_task()"),
     tenant_tables("workflow_tasks", "alga_task_answers", "alga_task_log"),
     tenant_tables("alga_task_candidates", delete=True),
     ACROSS_TENANTS,
