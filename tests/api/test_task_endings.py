@@ -39,7 +39,8 @@ async def test_the_time_is_over(service: Service, policy: str, status: str, resu
     run_id, task_id = await asked(service.api, document)
     run = await until_status(service.api, run_id, status)
     assert run["result"] == result
-    assert (run["error"] or {}).get("code") == ("TASK_TIMEOUT" if policy == "fail" else None)
+    error: dict[str, Any] = run["error"] or {"code": None}
+    assert error["code"] == ("TASK_TIMEOUT" if policy == "fail" else None)
     seen = await detail(service.api, task_id)
     assert (seen["state"], seen["closedBy"], seen["answer"]) == ("EXPIRED", None, None)
     assert [each["deed"] for each in seen["log"]] == ["OPENED", "EXPIRED"]

@@ -114,6 +114,7 @@ async def test_two_with_the_same_task_tell_it_once(storage: Storage) -> None:
     clocks = [TaskClock(storage, lease=timedelta(0)) for _ in range(8)]
     await asyncio.gather(*(clock.look() for clock in clocks))
     assert await task.told() == ["TASK_OPENED", "TASK_REMINDER"]
+    assert await task.deeds() == ["OPENED", "REMINDED"]
     assert (await task.row()).reminders == 1
 
 

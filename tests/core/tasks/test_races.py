@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any
+
+import pytest
 
 from alga_workflows_core.errors import AlgaError, ConflictError
 from alga_workflows_core.storage.unit_of_work import Storage
@@ -13,6 +15,7 @@ from alga_workflows_core.tasks.answering import TaskAnswers
 from alga_workflows_core.tasks.clock import TaskClock
 from alga_workflows_core.tasks.service import TaskService
 from alga_workflows_core.types.states import TaskState, WaitStatus
+from tests.core.storage.test_tenants import until_somebody_waits_for_a_lock
 from tests.core.tasks.opening import NOW, Opened, member, opened
 
 
@@ -88,6 +91,23 @@ async def _close(task: Opened) -> None:
     async with task.storage.unit_of_work(task.tenant) as work:
         if not await work.waits.close(task.id, WaitStatus.TIMED_OUT, NOW):
             raise ConflictError("It was too late.", code="TASK_CLOSED")
+
+
+@pytest.mark.parametrize("do", ["complete", "dismiss"])
+async def test_who_ends_a_task_waits_for_who_ends_its_wait(storage: Storage, do: str) -> None:
+    """And holds nothing meanwhile that the other one needs: there is no deadlock."""
+    answers, task = TaskAnswers(storage), await opened(storage)
+    deeds: dict[str, Callable[[], Awaitable[Any]]] = {
+        "complete": lambda: answers.complete(task.tenant, task.id, member("ada"), "yes"),
+        "dismiss": lambda: answers.dismiss(task.tenant, task.id, member("ada"), reason=""),
+    }
+    async with storage.unit_of_work(task.tenant) as work:
+        await work.waits.get(task.id, lock=True)
+        late = asyncio.create_task(at_once(deeds[do]()))
+        await until_somebody_waits_for_a_lock(storage.database)
+        assert await work.waits.close(task.id, WaitStatus.TIMED_OUT, NOW)
+    assert await late == ["TASK_CLOSED"]
+    assert (await task.row()).state is TaskState.EXPIRED
 
 
 async def test_an_answer_a_timeout_and_a_dismissal_at_once(storage: Storage) -> None:
