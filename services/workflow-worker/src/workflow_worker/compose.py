@@ -39,6 +39,7 @@ from alga_workflows_core.infra.supervisor import (
 )
 from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.blocked import Blocked
+from alga_workflows_core.runs.calendars import StoredCalendars
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.closing import RunCloser
 from alga_workflows_core.runs.decisions import Decisions
@@ -138,6 +139,7 @@ def _compose(
         performer=Performer(registry, ledger=Ledger(storage), secrets=settings.secrets.provider()),
         rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
         waits=waits,
+        calendars=StoredCalendars(storage),
     )
     catalogue = ActionCatalogue(storage=storage, own=registry.specs())
     advertising = AdvertisingActivities(storage=storage, own=registry.specs())

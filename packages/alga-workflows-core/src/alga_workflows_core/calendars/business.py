@@ -120,12 +120,24 @@ class Calendar:
         )
         return opens, closes
 
+    def openings(self, day: date) -> list[tuple[datetime, datetime]]:
+        """When it is open from the beginning of a date until that of the next, in order and apart
+        from each other. Both ends of one are the same if the clocks skip it."""
+        before = day - _DAY
+        plain = not self._is_special(before) and not self._is_special(day)
+        pieces = (
+            self._week[day.weekday()]
+            if plain
+            else _joined(self.hours_of(before), self.hours_of(day))
+        )
+        return [self.span(day, hours) for hours in pieces]
+
     def open_at(self, moment: datetime) -> bool:
         """Whether it is open: from the moment of opening on, at that of closing no more."""
         found = _utc(moment)
         day = self._day_of(found)
         # Clocks that go back over midnight show a day again whose end has been.
-        spans = (*self._spans(day), *self._spans(day + _DAY))
+        spans = (*self.openings(day), *self.openings(day + _DAY))
         return any(opens <= found < closes for opens, closes in spans)
 
     def next_open(self, moment: datetime) -> datetime:
@@ -157,7 +169,7 @@ class Calendar:
                 left -= self._week_open
                 day += _WEEK
                 continue
-            for opens, closes in self._spans(day):
+            for opens, closes in self.openings(day):
                 begin = max(opens, start)
                 if left <= closes - begin:
                     return begin + left
@@ -187,24 +199,13 @@ class Calendar:
                 found += self._week_open
                 day += _WEEK
                 continue
-            for opens, closes in self._spans(day):
+            for opens, closes in self.openings(day):
                 found += max(min(closes, until) - max(opens, begin), timedelta())
             day += _DAY
         raise OpenTimeError("open time is counted over twenty years at most")
 
     def _day_of(self, moment: datetime) -> date:
         return shown_at(moment, self.zone).date()
-
-    def _spans(self, day: date) -> list[tuple[datetime, datetime]]:
-        """When it is open between two midnights, in order and apart from each other."""
-        before = day - _DAY
-        plain = not self._is_special(before) and not self._is_special(day)
-        pieces = (
-            self._week[day.weekday()]
-            if plain
-            else _joined(self.hours_of(before), self.hours_of(day))
-        )
-        return [self.span(day, hours) for hours in pieces]
 
     def _is_special(self, day: date) -> bool:
         return day in self._special or (day.month, day.day) in self._yearly

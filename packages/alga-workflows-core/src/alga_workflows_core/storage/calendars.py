@@ -6,11 +6,14 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alga_workflows_core.calendars.business import Calendar
+from alga_workflows_core.calendars.parsing import parse_calendar
 from alga_workflows_core.storage.rows import read
 from alga_workflows_core.storage.tables import calendars
 from alga_workflows_core.types.json import JsonObject
@@ -33,6 +36,16 @@ class CalendarRow:
     def parsed(self) -> JsonObject:
         """The document as JSON."""
         return json.loads(self.document)
+
+    def calendar(self) -> Calendar:
+        """What the document describes. The same document is not parsed each time."""
+        return _calendar(self.document)
+
+
+@lru_cache(maxsize=64)
+def _calendar(document: str) -> Calendar:
+    # Kept by content, so that neither a new revision nor another tenant gets a former one.
+    return parse_calendar(json.loads(document))
 
 
 class Calendars:
