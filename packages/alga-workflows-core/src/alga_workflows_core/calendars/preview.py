@@ -74,16 +74,12 @@ def _day(calendar: Calendar, day: date) -> PreviewDay:
 
 def notes_of(calendar: Calendar, day: date) -> Iterator[Note]:
     """What is special about a date: holidays, exceptions, changes of clocks, in this order."""
-    for holiday in calendar.holidays:
-        if (holiday.month, holiday.day) == (day.month, day.day) and holiday.year in (
-            None,
-            day.year,
-        ):
-            yield Note(kind=NoteKind.HOLIDAY, message=_named("Holiday", holiday.name))
-    for exception in calendar.exceptions:
-        if exception.day == day:
-            what = "Hours of its own" if exception.hours else "No hours on this date"
-            yield Note(kind=NoteKind.EXCEPTION, message=_named(what, exception.name))
+    for holiday in calendar.holidays_on(day):
+        yield Note(kind=NoteKind.HOLIDAY, message=_named("Holiday", holiday.name))
+    exception = calendar.exception_on(day)
+    if exception is not None:
+        what = "Hours of its own" if exception.hours else "No hours on this date"
+        yield Note(kind=NoteKind.EXCEPTION, message=_named(what, exception.name))
     begins, ends = (first_showing(midnight(each), calendar.zone) for each in (day, day + _DAY))
     if begins == ends:
         yield Note(kind=NoteKind.CLOCKS, message="The clocks skip this day.")

@@ -12,7 +12,8 @@ import structlog
 
 from alga_workflows_core.catalogue.actions import ActionCatalogue, actions_called
 from alga_workflows_core.catalogue.called_workflows import calls_of, workflows_called
-from alga_workflows_core.catalogue.draft_condition import DraftCondition
+from alga_workflows_core.catalogue.condition import Condition
+from alga_workflows_core.catalogue.draft_condition import require_draft
 from alga_workflows_core.catalogue.lifecycle import DefinitionLifecycle
 from alga_workflows_core.definition.action_spec import ActionSpec
 from alga_workflows_core.definition.changes import Change, changes
@@ -90,7 +91,7 @@ class DefinitionService:
         document: Json,
         *,
         by: str,
-        condition: DraftCondition | None = None,
+        condition: Condition | None = None,
     ) -> SavedDraft:
         """Store the draft, with whatever findings it has; what runs is not touched.
 
@@ -103,7 +104,7 @@ class DefinitionService:
         saved = SavedDraft(members, document_hash(members), validated.findings)
         async with self._storage.unit_of_work(tenant) as work:
             if condition is not None:
-                await condition.require(work.definitions, definition_id, by=by)
+                await require_draft(condition, work.definitions, definition_id, by=by)
             await work.definitions.save_draft(
                 definition_id,
                 name=_shown_name(members.get("name"), definition_id),

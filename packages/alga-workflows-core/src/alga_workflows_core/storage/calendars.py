@@ -20,18 +20,24 @@ from alga_workflows_core.types.json import JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarRow:
-    """A calendar. `document` is JSON text that `calendars.parsing` takes, `hash` its identity;
-    `revision` counts its changes from 1."""
+class CalendarHead:
+    """A calendar without its document. `hash` is the document's identity, `revision` counts its
+    changes from 1."""
 
     name: str
-    document: str
     hash: str
     revision: int
     created_at: datetime
     created_by: str
     updated_at: datetime
     updated_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalendarRow(CalendarHead):
+    """A calendar. `document` is JSON text that `calendars.parsing` takes."""
+
+    document: str
 
     def parsed(self) -> JsonObject:
         """The document as JSON."""
@@ -62,13 +68,14 @@ class Calendars:
         row = found.mappings().one_or_none()
         return None if row is None else read(CalendarRow, row)
 
-    async def list(self, *, after: str | None, limit: int) -> list[CalendarRow]:
+    async def list(self, *, after: str | None, limit: int) -> list[CalendarHead]:
         """By name, beginning behind `after`."""
-        query = select(calendars).where(calendars.c.tenant == self._tenant)
+        columns = [column for column in calendars.c if column is not calendars.c.document]
+        query = select(*columns).where(calendars.c.tenant == self._tenant)
         if after is not None:
             query = query.where(calendars.c.name > after)
         rows = await self._connection.execute(query.order_by(calendars.c.name).limit(limit))
-        return [read(CalendarRow, row) for row in rows.mappings()]
+        return [read(CalendarHead, row) for row in rows.mappings()]
 
     async def names(self, *, keep: Collection[str] = ()) -> frozenset[str]:
         """The names of all of them. Those of `keep` nobody removes until this transaction ends."""
