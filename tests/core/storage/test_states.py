@@ -25,6 +25,7 @@ from alga_workflows_core.types.states import (
     FINAL_RUN_STATES,
     RUN_TRANSITIONS,
     STEP_TRANSITIONS,
+    TASK_TRANSITIONS,
     WAIT_TRANSITIONS,
     RunStatus,
     StepStatus,
@@ -40,6 +41,7 @@ TABLES: dict[str, Mapping[StrEnum, frozenset[StrEnum]]] = {
     "wait": {**WAIT_TRANSITIONS},
     "delivery": {**DELIVERY_TRANSITIONS},
     "event": {**EVENT_TRANSITIONS},
+    "task": {**TASK_TRANSITIONS},
 }
 
 

@@ -6,7 +6,6 @@ NOT_RUN = frozenset(
     {
         "concurrency",
         "control.callWorkflow",
-        "human.task",
         "payloadSchemaRef",
     }
 )

@@ -30,6 +30,8 @@ from alga_workflows_core.storage.inbox import Inbox
 from alga_workflows_core.storage.open_runs import OpenRuns
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.steps import Steps
+from alga_workflows_core.storage.task_records import TaskRecords
+from alga_workflows_core.storage.tasks import Tasks
 from alga_workflows_core.storage.waits import Waits
 
 # All three end with the transaction. The search path is written out before the role changes, since
@@ -63,6 +65,8 @@ class UnitOfWork:
     event_uses: EventUses
     deliveries: Deliveries
     calendars: Calendars
+    tasks: Tasks
+    task_records: TaskRecords
 
     @classmethod
     def of(cls, connection: AsyncConnection, tenant: str) -> UnitOfWork:
@@ -83,6 +87,8 @@ class UnitOfWork:
             event_uses=EventUses(connection, tenant),
             deliveries=Deliveries(connection, tenant),
             calendars=Calendars(connection, tenant),
+            tasks=Tasks(connection, tenant),
+            task_records=TaskRecords(connection, tenant),
         )
 
 
