@@ -7,7 +7,6 @@ NOT_RUN = frozenset(
         "concurrency",
         "control.callWorkflow",
         "payloadSchemaRef",
-        "time.wait.businessTime",
     }
 )
 """Features as `validation.checks.support.Feature` names them: types of steps, fields."""

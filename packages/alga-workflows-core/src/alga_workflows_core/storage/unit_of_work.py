@@ -19,6 +19,7 @@ from alga_workflows_core.infra.database import Database, first_line, sqlstate
 from alga_workflows_core.storage.across_tenants import AcrossTenants
 from alga_workflows_core.storage.advertised_actions import AdvertisedActions
 from alga_workflows_core.storage.api_keys import ApiKeys
+from alga_workflows_core.storage.calendars import Calendars
 from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
 from alga_workflows_core.storage.deliveries import Deliveries
@@ -63,6 +64,7 @@ class UnitOfWork:
     event_waits: EventWaits
     event_uses: EventUses
     deliveries: Deliveries
+    calendars: Calendars
     tasks: Tasks
     task_records: TaskRecords
 
@@ -84,6 +86,7 @@ class UnitOfWork:
             event_waits=EventWaits(connection, tenant),
             event_uses=EventUses(connection, tenant),
             deliveries=Deliveries(connection, tenant),
+            calendars=Calendars(connection, tenant),
             tasks=Tasks(connection, tenant),
             task_records=TaskRecords(connection, tenant),
         )
