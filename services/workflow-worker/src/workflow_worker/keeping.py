@@ -28,6 +28,7 @@ class Keeping:
 
 
 def keeping(base: Base) -> Keeping:
+    """Starter, operations, reconciler and sweeper over one process's servers."""
     settings = base.settings.reconciler
     storage, metrics = base.storage, base.metrics
     after = timedelta(seconds=settings.after)

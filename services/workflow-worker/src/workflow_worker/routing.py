@@ -36,6 +36,7 @@ class Routing:
 
 
 def routing(base: Base, launcher: Launcher, start: PeriodicService) -> Routing:
+    """Relay and deliverer; `start` is poked when an event has started a run."""
     storage = base.storage
     triggers = TriggerDeliveries(storage, launcher.start_for_event, started=start.poke)
     deliverer = Deliverer(storage=storage, client=base.client, elsewhere={"trigger": triggers})
@@ -47,6 +48,7 @@ def routing(base: Base, launcher: Launcher, start: PeriodicService) -> Routing:
 
 
 def activities(base: Base, routing: Routing) -> Sequence[Callable[..., Awaitable[Any]]]:
+    """All that the authored queue serves besides the workflow."""
     storage, registry = base.storage, base.registry
     runs = RunActivities(
         performer=Performer(
