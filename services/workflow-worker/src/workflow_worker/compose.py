@@ -39,6 +39,7 @@ from alga_workflows_core.infra.supervisor import (
 )
 from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.blocked import Blocked
+from alga_workflows_core.runs.children import Children
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.closing import RunCloser
 from alga_workflows_core.runs.decisions import Decisions
@@ -53,7 +54,7 @@ from alga_workflows_core.runs.starter import TASK_TIMEOUT, RunStarter
 from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.storage.ledger import Ledger
 from alga_workflows_core.storage.migrate import check_revision
-from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.storage.unit_of_work import Due, Storage
 from alga_workflows_core.temporal.client import describe_namespace
 from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.worker import WorkerOptions, build_worker
@@ -133,7 +134,7 @@ def _compose(
     keeping = _keeping(settings.reconciler, storage, client, closed, metrics, mode)
     starter = _each_second("run-starter", keeping.starter.start_due)
     deliverer = _each_second("deliverer", Deliverer(storage=storage, client=client).deliver_due)
-    waits = WaitDesk(storage, poke=deliverer.poke)
+    waits = _waits(storage, starter, deliverer)
     activities = RunActivities(
         performer=Performer(registry, ledger=Ledger(storage), secrets=settings.secrets.provider()),
         rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
@@ -174,6 +175,13 @@ def _compose(
         stop_timeout=settings.process.stop_timeout + 5.0,
         on_state=_announcing(health, http, on_ready),
     )
+
+
+def _waits(storage: Storage, starter: PeriodicService, deliverer: PeriodicService) -> WaitDesk:
+    storage.when_left(Due.STARTS, starter.poke)
+    storage.when_left(Due.DELIVERIES, deliverer.poke)
+    children = Children()
+    return WaitDesk(storage, {"child": children}, starts=children, poke=deliverer.poke)
 
 
 def _each_second(name: str, work: Callable[[], Awaitable[None]]) -> PeriodicService:

@@ -5,7 +5,6 @@ from __future__ import annotations
 NOT_RUN = frozenset(
     {
         "concurrency",
-        "control.callWorkflow",
         "event.wait",
         "human.task",
         "payloadSchemaRef",

@@ -6,6 +6,7 @@ import structlog
 
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.runs.aftermath import EndedRun, after_end
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.storage.open_runs import LAST_SEQ, RunEnding
 from alga_workflows_core.storage.runs import RunRow
@@ -52,6 +53,16 @@ async def close_in(work: UnitOfWork, seen: RunRow, ending: RunEnding) -> bool:
     if not await work.open_runs.close(seen, ending):
         return False
     await close_what_is_left(work, seen, ending)
+    await after_end(
+        work,
+        EndedRun(
+            id=seen.id,
+            parent_wait_id=seen.parent_wait_id,
+            status=ending.status,
+            result=ending.result,
+            error=ending.error,
+        ),
+    )
     return True
 
 

@@ -6,7 +6,7 @@ is QUEUED; `runs.starter` takes it from there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 import structlog
@@ -15,7 +15,7 @@ from alga_workflows_core.definition.canonical import canonical, content_hash
 from alga_workflows_core.errors import ConflictError, InputError, NotFoundError, TooLargeError
 from alga_workflows_core.storage.definitions import DefinitionRow, VersionRow
 from alga_workflows_core.storage.runs import NewRun, RunRow
-from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.temporal.names import run_id
 from alga_workflows_core.types.json import Json
 from alga_workflows_core.types.states import DefinitionState
@@ -25,6 +25,16 @@ log = structlog.get_logger()
 
 MAX_PAYLOAD_BYTES = 256 * 1024
 """Size of a payload's canonical form."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The run that starts this one. `parent_wait_id` None: it does not wait for it."""
+
+    parent_run_id: UUID
+    parent_wait_id: UUID | None
+    root_run_id: UUID
+    depth: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +48,7 @@ class LaunchRequest:
     payload: Json
     version: int | None
     by: str
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,45 +66,51 @@ class Launcher:
         self._storage = storage
 
     async def launch(self, request: LaunchRequest) -> Launched:
-        """Commit the run's row, or find it.
-
-        Raises NotFoundError (definition, version), ConflictError (not active), TooLargeError
-        (payload), InputError (payload against the schema; `KEY_REUSED` when the key has started
-        something else).
-        """
-        identity = run_id(request.tenant, request.definition_id, request.trigger_type, request.key)
-        request_hash = content_hash({"payload": request.payload, "version": request.version})
-        _check_size(request.payload)
+        """Commit the run's row, or find it. Raises as `launch_in` does."""
         async with self._storage.unit_of_work(request.tenant) as work:
-            found = await work.runs.get(identity)
-            if found is None:
-                version = await _startable(work, request)
-                schema = version.parsed().get("payloadSchema")
-                if schema is not None:
-                    check_payload(schema, request.payload, definition_id=request.definition_id)
-                created = await work.runs.add(_row(request, identity, request_hash, version))
-                found = await work.runs.get(identity)
-            else:
-                created = False
-        if found is None:
-            raise RuntimeError(f"run {identity} was committed and cannot be read")
-        if not _is_of(found, request, request_hash):
-            raise InputError(
-                f"The key {request.key!r} has started run {identity} with another payload or "
-                "version.",
-                code="KEY_REUSED",
-                path="Idempotency-Key",
-                remedy="Use a new key for a new run.",
-            )
-        if created:
+            launched = await launch_in(work, request)
+        run = launched.run
+        if launched.created:
             log.info(
-                f"Run {identity} of {request.definition_id} {found.version} is queued",
+                f"Run {run.id} of {request.definition_id} {run.version} is queued",
                 action="run.queued",
-                run_id=str(identity),
+                run_id=str(run.id),
                 tenant=request.tenant,
                 definition=request.definition_id,
             )
-        return Launched(found, created)
+        return launched
+
+
+async def launch_in(work: UnitOfWork, request: LaunchRequest) -> Launched:
+    """Write the run's row in a transaction of the request's tenant, or find it.
+
+    Nothing has been written when it raises: NotFoundError (definition, version), ConflictError (not
+    active), TooLargeError (payload), InputError (payload against the schema; `KEY_REUSED` when the
+    key has started something else).
+    """
+    identity = run_id(request.tenant, request.definition_id, request.trigger_type, request.key)
+    request_hash = content_hash({"payload": request.payload, "version": request.version})
+    _check_size(request.payload)
+    found = await work.runs.get(identity)
+    created = False
+    if found is None:
+        version = await _startable(work, request)
+        schema = version.parsed().get("payloadSchema")
+        if schema is not None:
+            check_payload(schema, request.payload, definition_id=request.definition_id)
+        created = await work.runs.add(_row(request, identity, request_hash, version))
+        work.leaves(Due.STARTS)
+        found = await work.runs.get(identity)
+    if found is None:
+        raise RuntimeError(f"run {identity} was written and cannot be read")
+    if not _is_of(found, request, request_hash):
+        raise InputError(
+            f"The key {request.key!r} has started run {identity} with another payload or version.",
+            code="KEY_REUSED",
+            path="Idempotency-Key",
+            remedy="Use a new key for a new run.",
+        )
+    return Launched(found, created)
 
 
 def _is_of(run: RunRow, request: LaunchRequest, request_hash: str) -> bool:
@@ -126,6 +143,7 @@ def _row(request: LaunchRequest, identity: UUID, request_hash: str, version: Ver
         request_hash=request_hash,
         payload=request.payload,
         created_by=request.by,
+        **({} if request.origin is None else asdict(request.origin)),
     )
 
 

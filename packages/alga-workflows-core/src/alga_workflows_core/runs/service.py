@@ -77,11 +77,16 @@ class RunService:
         limit: int,
         definition_id: str | None,
         status: RunStatus | None,
+        parent: UUID | None = None,
     ) -> list[RunRow]:
         """The newest first."""
         async with self._storage.unit_of_work(tenant) as work:
             return await work.runs.list(
-                after=after, limit=limit, definition_id=definition_id, status=status
+                after=after,
+                limit=limit,
+                definition_id=definition_id,
+                status=status,
+                parent=parent,
             )
 
     async def steps(

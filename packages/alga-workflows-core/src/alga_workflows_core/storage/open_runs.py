@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -50,6 +50,13 @@ class RestoredRun:
     temporal_namespace: str
     created_at: datetime
     started_at: datetime
+    parent_run_id: UUID | None = None
+    parent_wait_id: UUID | None = None
+    root_run_id: UUID | None = None
+    depth: int = 0
+
+
+_RESTORED = fields(RestoredRun)
 
 
 class OpenRuns:
@@ -166,19 +173,8 @@ class OpenRuns:
                     insert(runs)
                     .values(
                         tenant=self._tenant,
-                        id=run.id,
-                        definition_id=run.definition_id,
-                        version=run.version,
                         status=RunStatus.RUNNING,
-                        trigger_type=run.trigger_type,
-                        execution_key=run.execution_key,
-                        payload=run.payload,
-                        epoch=run.epoch,
-                        temporal_run_id=run.temporal_run_id,
-                        temporal_namespace=run.temporal_namespace,
-                        created_at=run.created_at,
-                        created_by=run.created_by,
-                        started_at=run.started_at,
+                        **{field.name: getattr(run, field.name) for field in _RESTORED},
                     )
                     .on_conflict_do_nothing(index_elements=["tenant", "id"])
                     .returning(*runs.c)

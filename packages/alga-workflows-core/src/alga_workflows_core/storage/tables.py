@@ -124,6 +124,10 @@ workflow_runs = Table(
     Column("label", _Prose),
     _timestamp("reconcile_due_at", required=True),
     Column("reconcile_looks", Integer, nullable=False, server_default=text("0")),
+    Column("parent_run_id", Uuid),
+    Column("parent_wait_id", Uuid),
+    Column("root_run_id", Uuid),
+    Column("depth", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("tenant", "id"),
     Index("workflow_runs_newest", "tenant", text("created_at DESC"), text("id DESC")),
     Index(
@@ -137,6 +141,14 @@ workflow_runs = Table(
         postgresql_where=text("status IN ('STARTING', 'RUNNING', 'WAITING', 'PAUSED', 'PARKED')"),
     ),
     Index("workflow_runs_by_id", "id"),
+    Index(
+        "workflow_runs_of_parent",
+        "tenant",
+        "parent_run_id",
+        text("created_at DESC"),
+        text("id DESC"),
+        postgresql_where=text("parent_run_id IS NOT NULL"),
+    ),
 )
 
 workflow_run_steps = Table(

@@ -65,7 +65,11 @@ class StartedView(Model):
 
 
 class RunView(Model):
-    """A run; `result` and `error` are null until it has ended. `label` is what `state.set` says."""
+    """A run; `result` and `error` are null until it has ended. `label` is what `state.set` says.
+
+    Of a run that another one has started, `parentRunId` is that, `rootRunId` the first of them all,
+    and `depth` how many are above it.
+    """
 
     run_id: UUID
     definition_id: str
@@ -80,6 +84,9 @@ class RunView(Model):
     created_by: str
     started_at: datetime | None
     closed_at: datetime | None
+    parent_run_id: UUID | None
+    root_run_id: UUID | None
+    depth: int
 
 
 class RunDetailView(RunView):
@@ -152,6 +159,7 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
         caller: Reader,
         definition: Annotated[str | None, Query(pattern=DEFINITION_ID)] = None,
         status: Annotated[RunStatus | None, Query()] = None,
+        parent: Annotated[UUID | None, Query(description="The run that has started them.")] = None,
         after: After = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> Page[RunView]:
@@ -162,6 +170,7 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
             limit=limit + 1,
             definition_id=definition,
             status=status,
+            parent=parent,
         )
         last = rows[limit - 1] if len(rows) > limit else None
         return Page(

@@ -1,0 +1,146 @@
+"""Runs that runs start: a called definition is a launched run and, if it is waited for, a wait.
+
+Its own end resolves the wait (`runs.aftermath`); here it begins, and is told that its caller has
+been cancelled.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+from uuid import UUID
+
+from alga_workflows_core.errors import (
+    AlgaError,
+    Category,
+    ConflictError,
+    ErrorInfo,
+    InputError,
+    NotFoundError,
+    TooLargeError,
+)
+from alga_workflows_core.runs.aftermath import EndedRun, child_resolution
+from alga_workflows_core.runs.closing import close_in
+from alga_workflows_core.runs.launch import LaunchRequest, Origin, launch_in
+from alga_workflows_core.runs.reconciler_endings import canceled
+from alga_workflows_core.storage.open_runs import RunEnding
+from alga_workflows_core.storage.runs import RunRow
+from alga_workflows_core.storage.unit_of_work import UnitOfWork
+from alga_workflows_core.storage.waits import WaitRow
+from alga_workflows_core.temporal.names import run_id
+from alga_workflows_core.temporal.wire import OpenedWait, RunIdentity
+from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus
+
+TRIGGER_CHILD = "child"
+MAX_DEPTH = 20
+"""So many runs may be above a run, each started by the one above it."""
+
+
+class Children:
+    """The rules of waits of kind `child`, and the children that nobody waits for."""
+
+    async def opened(
+        self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
+    ) -> JsonObject | None:
+        """Launch the child. None: it runs; else how it ended, or why it cannot be started."""
+        try:
+            child = await _launch(work, identity, wait, waits=True)
+        except _REFUSALS as error:
+            return await _refused(work, wait, error)
+        return _end_of(child) if child.status in FINAL_RUN_STATES else None
+
+    async def closing(self, work: UnitOfWork, identity: RunIdentity, wait: WaitRow) -> bool:
+        """End a child that has not begun, which ends the wait too. One that is not there, or has
+        ended, does not keep the wait open."""
+        child = await work.runs.get(_child_id(identity, wait))
+        if child is None or child.status in FINAL_RUN_STATES:
+            return True
+        error = canceled("The run was cancelled before it began.")
+        ending = RunEnding(status=RunStatus.CANCELED, error=error.as_json())
+        return child.status is not RunStatus.QUEUED or not await close_in(work, child, ending)
+
+    async def detached(
+        self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
+    ) -> JsonObject:
+        """Launch a child that nobody waits for: its `runId`, or why it cannot be started."""
+        try:
+            child = await _launch(work, identity, wait, waits=False)
+        except _REFUSALS as error:
+            return await _refused(work, wait, error)
+        return {"runId": str(child.id)}
+
+
+_REFUSALS = (InputError, NotFoundError, ConflictError)
+
+
+async def _launch(
+    work: UnitOfWork, identity: RunIdentity, wait: OpenedWait, *, waits: bool
+) -> RunRow:
+    lineage = identity.lineage
+    depth = 1 if lineage is None else lineage.depth + 1
+    if depth > MAX_DEPTH:
+        raise InputError(
+            f"{MAX_DEPTH} runs are above this one, each called by another; that is the limit.",
+            code="CHILD_DEPTH_LIMIT",
+        )
+    request = LaunchRequest(
+        tenant=identity.tenant_id,
+        definition_id=wait.detail["workflowId"],
+        trigger_type=TRIGGER_CHILD,
+        key=str(wait.id),
+        payload=wait.detail["payload"],
+        version=wait.detail["workflowVersion"],
+        by=f"run:{identity.run_id}",
+        origin=Origin(
+            parent_run_id=identity.run_id,
+            parent_wait_id=wait.id if waits else None,
+            root_run_id=identity.run_id if lineage is None else lineage.root_run_id,
+            depth=depth,
+        ),
+    )
+    return (await launch_in(work, request)).run
+
+
+def _child_id(identity: RunIdentity, wait: WaitRow) -> UUID:
+    called = cast("JsonObject", wait.detail)
+    return run_id(identity.tenant_id, called["workflowId"], TRIGGER_CHILD, str(wait.id))
+
+
+async def _refused(work: UnitOfWork, wait: OpenedWait, error: AlgaError) -> JsonObject:
+    """The end of a child that never began."""
+    info = ErrorInfo(
+        code=await _code_of(work, wait, error),
+        category=_category_of(error),
+        message=error.message,
+        details=error.details,
+    )
+    return {
+        "runId": None,
+        "status": RunStatus.FAILED.value,
+        "result": None,
+        "error": info.as_json(),
+    }
+
+
+async def _code_of(work: UnitOfWork, wait: OpenedWait, error: AlgaError) -> str:
+    if not isinstance(error, NotFoundError):
+        return error.error_code
+    known = await work.definitions.get(wait.detail["workflowId"]) is not None
+    return "WORKFLOW_VERSION_UNKNOWN" if known else "WORKFLOW_UNKNOWN"
+
+
+def _category_of(error: AlgaError) -> Category:
+    limits = isinstance(error, TooLargeError) or error.error_code == "CHILD_DEPTH_LIMIT"
+    return Category.LIMIT if limits else Category.VALIDATION
+
+
+def _end_of(child: RunRow) -> JsonObject:
+    return child_resolution(
+        EndedRun(
+            id=child.id,
+            parent_wait_id=child.parent_wait_id,
+            status=child.status,
+            result=child.result,
+            error=child.error,
+        )
+    )
