@@ -5,11 +5,9 @@ from __future__ import annotations
 NOT_RUN = frozenset(
     {
         "concurrency",
-        "event.wait",
         "human.task",
         "payloadSchemaRef",
         "time.wait.businessTime",
-        "trigger",
     }
 )
 """Features as `validation.checks.support.Feature` names them: types of steps, fields."""

@@ -20,7 +20,7 @@ from alga_workflows_core.errors import (
 )
 from alga_workflows_core.runs.aftermath import EndedRun, child_resolution
 from alga_workflows_core.runs.closing import close_in
-from alga_workflows_core.runs.launch import LaunchRequest, Origin, launch_in
+from alga_workflows_core.runs.launch import Launcher, LaunchRequest, Origin
 from alga_workflows_core.runs.reconciler_endings import canceled
 from alga_workflows_core.storage.open_runs import RunEnding
 from alga_workflows_core.storage.runs import RunRow
@@ -39,12 +39,15 @@ MAX_DEPTH = 20
 class Children:
     """The rules of waits of kind `child`, and the children that nobody waits for."""
 
+    def __init__(self, launcher: Launcher) -> None:
+        self._launcher = launcher
+
     async def opened(
         self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
     ) -> JsonObject | None:
         """Launch the child. None: it runs; else how it ended, or why it cannot be started."""
         try:
-            child = await _launch(work, identity, wait, waits=True)
+            child = await self._launch(work, identity, wait, waits=True)
         except _REFUSALS as error:
             return await _refused(work, wait, error)
         return _end_of(child) if child.status in FINAL_RUN_STATES else None
@@ -64,41 +67,40 @@ class Children:
     ) -> JsonObject:
         """Launch a child that nobody waits for: its `runId`, or why it cannot be started."""
         try:
-            child = await _launch(work, identity, wait, waits=False)
+            child = await self._launch(work, identity, wait, waits=False)
         except _REFUSALS as error:
             return await _refused(work, wait, error)
         return {"runId": str(child.id)}
 
+    async def _launch(
+        self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait, *, waits: bool
+    ) -> RunRow:
+        lineage = identity.lineage
+        depth = 1 if lineage is None else lineage.depth + 1
+        if depth > MAX_DEPTH:
+            raise InputError(
+                f"{MAX_DEPTH} runs are above this one, each called by another; that is the limit.",
+                code="CHILD_DEPTH_LIMIT",
+            )
+        request = LaunchRequest(
+            tenant=identity.tenant_id,
+            definition_id=wait.detail["workflowId"],
+            trigger_type=TRIGGER_CHILD,
+            key=str(wait.id),
+            payload=wait.detail["payload"],
+            version=wait.detail["workflowVersion"],
+            by=f"run:{identity.run_id}",
+            origin=Origin(
+                parent_run_id=identity.run_id,
+                parent_wait_id=wait.id if waits else None,
+                root_run_id=identity.run_id if lineage is None else lineage.root_run_id,
+                depth=depth,
+            ),
+        )
+        return (await self._launcher.launch_in(work, request)).run
+
 
 _REFUSALS = (InputError, NotFoundError, ConflictError)
-
-
-async def _launch(
-    work: UnitOfWork, identity: RunIdentity, wait: OpenedWait, *, waits: bool
-) -> RunRow:
-    lineage = identity.lineage
-    depth = 1 if lineage is None else lineage.depth + 1
-    if depth > MAX_DEPTH:
-        raise InputError(
-            f"{MAX_DEPTH} runs are above this one, each called by another; that is the limit.",
-            code="CHILD_DEPTH_LIMIT",
-        )
-    request = LaunchRequest(
-        tenant=identity.tenant_id,
-        definition_id=wait.detail["workflowId"],
-        trigger_type=TRIGGER_CHILD,
-        key=str(wait.id),
-        payload=wait.detail["payload"],
-        version=wait.detail["workflowVersion"],
-        by=f"run:{identity.run_id}",
-        origin=Origin(
-            parent_run_id=identity.run_id,
-            parent_wait_id=wait.id if waits else None,
-            root_run_id=identity.run_id if lineage is None else lineage.root_run_id,
-            depth=depth,
-        ),
-    )
-    return (await launch_in(work, request)).run
 
 
 def _child_id(identity: RunIdentity, wait: WaitRow) -> UUID:
