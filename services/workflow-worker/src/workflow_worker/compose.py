@@ -54,6 +54,7 @@ from alga_workflows_core.runs.reconciler import Reconciler
 from alga_workflows_core.runs.reconciler_sweep import RunSweeper
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.service import RunService
+from alga_workflows_core.runs.slots import SlotKeeper
 from alga_workflows_core.runs.starter import TASK_TIMEOUT, RunStarter
 from alga_workflows_core.runs.waits import WaitDesk, WaitKindRules
 from alga_workflows_core.storage.ledger import Ledger
@@ -256,6 +257,7 @@ def _keeping(base: _Base) -> _Keeping:
             PeriodicService("reconciler", settings.poll_interval, reconciler.look),
             # It is some process's turn each interval; this asks whether it is ours.
             PeriodicService("run-sweeper", settings.sweep_interval / 2, sweeper.sweep),
+            PeriodicService("slot-keeper", settings.sweep_interval, SlotKeeper(storage).mend),
         ),
     )
 
@@ -270,14 +272,13 @@ class _Routing:
 
 def _routing(base: _Base, launcher: Launcher, keeping: _Keeping) -> _Routing:
     storage = base.storage
-    start = keeping.start
     elsewhere = {
-        "trigger": TriggerDeliveries(storage, launcher.start_for_event, started=start.poke),
+        "trigger": TriggerDeliveries(storage, launcher.start_for_event, started=keeping.start.poke),
         "cancel": CancelDeliveries(storage, keeping.operations),
     }
     deliverer = Deliverer(storage=storage, client=base.client, elsewhere=elsewhere)
     deliver = _each_second("deliverer", deliverer.deliver_due)
-    storage.when_left(Due.STARTS, start.poke)
+    storage.when_left(Due.STARTS, keeping.start.poke)
     storage.when_left(Due.DELIVERIES, deliver.poke)
     relay = Relay(
         storage=storage, acceptor=Acceptor(storage), metrics=base.metrics, delivers=deliver.poke

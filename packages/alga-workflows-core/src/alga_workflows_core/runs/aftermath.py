@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from alga_workflows_core.runs.slots import release
 from alga_workflows_core.storage.unit_of_work import Due, UnitOfWork
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import RunStatus
@@ -22,11 +23,13 @@ class EndedRun:
 
 
 async def after_end(work: UnitOfWork, run: EndedRun) -> None:
-    """Tell the run that waits for this one, if one does. Doing it again changes nothing."""
-    if run.parent_wait_id is None:
-        return
-    if await work.waits.resolve(run.parent_wait_id, child_resolution(run), "child"):
-        work.leaves(Due.DELIVERIES)
+    """Tell the run that waits for this one, and give its slot to the next. Doing it again changes
+    nothing."""
+    if run.parent_wait_id is not None:
+        resolution = child_resolution(run)
+        if await work.waits.resolve(run.parent_wait_id, resolution, "child"):
+            work.leaves(Due.DELIVERIES)
+    await release(work, run.id)
 
 
 def child_resolution(run: EndedRun) -> JsonObject:

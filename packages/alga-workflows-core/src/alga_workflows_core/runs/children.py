@@ -7,7 +7,6 @@ been cancelled.
 from __future__ import annotations
 
 from typing import cast
-from uuid import UUID
 
 from alga_workflows_core.errors import (
     AlgaError,
@@ -15,23 +14,22 @@ from alga_workflows_core.errors import (
     ConflictError,
     ErrorInfo,
     InputError,
+    NoSlotError,
     NotFoundError,
     TooLargeError,
 )
 from alga_workflows_core.runs.aftermath import EndedRun, child_resolution
-from alga_workflows_core.runs.closing import close_in
 from alga_workflows_core.runs.launch import Launcher, LaunchRequest, Origin
-from alga_workflows_core.runs.reconciler_endings import canceled
-from alga_workflows_core.storage.open_runs import RunEnding
 from alga_workflows_core.storage.runs import RunRow
-from alga_workflows_core.storage.unit_of_work import UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, UnitOfWork
 from alga_workflows_core.storage.waits import WaitRow
-from alga_workflows_core.temporal.names import run_id
+from alga_workflows_core.temporal.names import cancel_id, run_id
 from alga_workflows_core.temporal.wire import OpenedWait, RunIdentity
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus
 
 TRIGGER_CHILD = "child"
+DEPTH_LIMIT = "CHILD_DEPTH_LIMIT"
 MAX_DEPTH = 20
 """So many runs may be above a run, each started by the one above it."""
 
@@ -41,6 +39,9 @@ class Children:
 
     def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher
+
+    async def lock(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> None:
+        """Nothing: what has to be locked is known when the child's version is."""
 
     async def opened(
         self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
@@ -53,14 +54,16 @@ class Children:
         return _end_of(child) if child.status in FINAL_RUN_STATES else None
 
     async def closing(self, work: UnitOfWork, identity: RunIdentity, wait: WaitRow) -> bool:
-        """End a child that has not begun, which ends the wait too. One that is not there, or has
-        ended, does not keep the wait open."""
-        child = await work.runs.get(_child_id(identity, wait))
-        if child is None or child.status in FINAL_RUN_STATES:
+        """Have the child asked to cancel: its end is what ends the wait. One that is not there, or
+        has ended, does not keep the wait open."""
+        called = cast("JsonObject", wait.detail)["workflowId"]
+        child = run_id(identity.tenant_id, called, TRIGGER_CHILD, str(wait.id))
+        run = await work.runs.get(child)
+        if run is None or run.status in FINAL_RUN_STATES:
             return True
-        error = canceled("The run was cancelled before it began.")
-        ending = RunEnding(status=RunStatus.CANCELED, error=error.as_json())
-        return child.status is not RunStatus.QUEUED or not await close_in(work, child, ending)
+        await work.deliveries.add_cancel(cancel_id(wait.id), child)
+        work.leaves(Due.DELIVERIES)
+        return False
 
     async def detached(
         self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
@@ -80,7 +83,7 @@ class Children:
         if depth > MAX_DEPTH:
             raise InputError(
                 f"{MAX_DEPTH} runs are above this one, each called by another; that is the limit.",
-                code="CHILD_DEPTH_LIMIT",
+                code=DEPTH_LIMIT,
             )
         request = LaunchRequest(
             tenant=identity.tenant_id,
@@ -101,11 +104,6 @@ class Children:
 
 
 _REFUSALS = (InputError, NotFoundError, ConflictError)
-
-
-def _child_id(identity: RunIdentity, wait: WaitRow) -> UUID:
-    called = cast("JsonObject", wait.detail)
-    return run_id(identity.tenant_id, called["workflowId"], TRIGGER_CHILD, str(wait.id))
 
 
 async def _refused(work: UnitOfWork, wait: OpenedWait, error: AlgaError) -> JsonObject:
@@ -132,7 +130,7 @@ async def _code_of(work: UnitOfWork, wait: OpenedWait, error: AlgaError) -> str:
 
 
 def _category_of(error: AlgaError) -> Category:
-    limits = isinstance(error, TooLargeError) or error.error_code == "CHILD_DEPTH_LIMIT"
+    limits = isinstance(error, TooLargeError | NoSlotError) or error.error_code == DEPTH_LIMIT
     return Category.LIMIT if limits else Category.VALIDATION
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from alga_workflows_core.errors import NotFoundError
+from alga_workflows_core.runs.blocked_slot import BlockedOnSlot, blocked_on_slot
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.launch import Launched, Launcher, LaunchRequest
 from alga_workflows_core.storage.runs import RunRow
@@ -68,6 +69,13 @@ class RunService:
                 f"There is no run {run_id}.", remedy="GET /api/v1/runs lists the newest."
             )
         return run
+
+    async def blocked_on_slot(self, tenant: str, run: RunRow) -> BlockedOnSlot | None:
+        """The slot that the run waits for, if it does."""
+        if run.status is not RunStatus.QUEUED:
+            return None
+        async with self._storage.unit_of_work(tenant) as work:
+            return await blocked_on_slot(work, run.id)
 
     async def list(
         self,

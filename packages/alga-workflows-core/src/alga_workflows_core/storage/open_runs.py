@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.storage.rows import read
 from alga_workflows_core.storage.runs import RunRow
+from alga_workflows_core.storage.tables import workflow_run_waits as waits
 from alga_workflows_core.storage.tables import workflow_runs as runs
 from alga_workflows_core.types.json import Json, JsonObject
-from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus
+from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus, WaitStatus
 
 _FINAL = tuple(sorted(FINAL_RUN_STATES))
 _JSON = runs.c.stop_request.type
@@ -161,6 +162,21 @@ class OpenRuns:
             select(runs.c.id).where(self._is(run_id), runs.c.epoch >= epoch, runs.c.seq == LAST_SEQ)
         )
         return found is not None
+
+    async def waited_for(self, run_id: UUID) -> list[tuple[UUID, UUID]]:
+        """The runs that a run waits for, each with the wait."""
+        rows = await self._connection.execute(
+            select(runs.c.id, waits.c.id.label("wait_id"))
+            .join(waits, (waits.c.tenant == runs.c.tenant) & (waits.c.id == runs.c.parent_wait_id))
+            .where(
+                runs.c.tenant == self._tenant,
+                runs.c.parent_run_id == run_id,
+                runs.c.status.not_in(_FINAL),
+                waits.c.status == WaitStatus.WAITING,
+            )
+            .order_by(runs.c.created_at, runs.c.id)
+        )
+        return [(row.id, row.wait_id) for row in rows]
 
     async def restore(self, run: RestoredRun) -> RunRow | None:
         """Make a lost row anew, RUNNING; None if there is one by now.

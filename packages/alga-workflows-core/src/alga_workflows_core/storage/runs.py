@@ -121,13 +121,18 @@ class Runs:
         self._connection = connection
         self._tenant = tenant
 
-    async def add(self, new: NewRun) -> bool:
-        """Insert as QUEUED; False if a run with this id is there already, which stays as it is."""
+    async def add(self, new: NewRun, *, due: bool = True) -> bool:
+        """Insert as QUEUED; False if a run with this id is there already, which stays as it is.
+
+        One that is not `due` waits for its slot (`Slots`).
+        """
+        when = {} if due else {"start_due_at": None}
         result = await self._connection.execute(
             insert(runs)
             .values(
                 tenant=self._tenant,
                 status=RunStatus.QUEUED,
+                **when,
                 **{field.name: getattr(new, field.name) for field in _NEW},
             )
             .on_conflict_do_nothing(index_elements=["tenant", "id"])

@@ -29,6 +29,7 @@ from alga_workflows_core.storage.events import Events
 from alga_workflows_core.storage.inbox import Inbox
 from alga_workflows_core.storage.open_runs import OpenRuns
 from alga_workflows_core.storage.runs import Runs
+from alga_workflows_core.storage.slots import Slots
 from alga_workflows_core.storage.steps import Steps
 from alga_workflows_core.storage.waits import Waits
 
@@ -69,6 +70,7 @@ class UnitOfWork:
     event_waits: EventWaits
     event_uses: EventUses
     deliveries: Deliveries
+    slots: Slots
     left: set[Due] = field(default_factory=set[Due])
 
     def leaves(self, due: Due) -> None:
@@ -93,6 +95,7 @@ class UnitOfWork:
             event_waits=EventWaits(connection, tenant),
             event_uses=EventUses(connection, tenant),
             deliveries=Deliveries(connection, tenant),
+            slots=Slots(connection, tenant),
         )
 
 

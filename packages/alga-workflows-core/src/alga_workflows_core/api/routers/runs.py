@@ -24,8 +24,9 @@ from alga_workflows_core.api.keyset import (
 )
 from alga_workflows_core.api.routers.definitions import DefinitionId
 from alga_workflows_core.definition.identifiers import DEFINITION_ID
-from alga_workflows_core.definition.model import Model
+from alga_workflows_core.definition.model import BY_KIND, Model
 from alga_workflows_core.runs.blocked import Blocked, BlockedOnQueue
+from alga_workflows_core.runs.blocked_slot import BlockedOnSlot
 from alga_workflows_core.runs.launch import LaunchRequest
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.storage.runs import RunRow
@@ -93,7 +94,7 @@ class RunDetailView(RunView):
     """A run with the payload that it was started with, and what holds it up."""
 
     payload: Json
-    blocked_on: list[BlockedOnQueue]
+    blocked_on: list[Annotated[BlockedOnQueue | BlockedOnSlot, BY_KIND]]
 
 
 class StepView(Model):
@@ -182,10 +183,11 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
     async def get_run(run_id: UUID, caller: Reader) -> RunDetailView:
         """One run with its payload, and what holds it up."""
         row = await service.get(caller.tenant, run_id)
+        slot = await service.blocked_on_slot(caller.tenant, row)
         return RunDetailView(
             **run_view(row).model_dump(),
             payload=row.payload,
-            blocked_on=await blocked.on_queues(row),
+            blocked_on=[slot] if slot is not None else [*await blocked.on_queues(row)],
         )
 
     @routes.get("/runs/{run_id}/steps")
