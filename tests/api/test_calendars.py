@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,6 +14,7 @@ import pytest
 
 from alga_workflows_core.definition.canonical import content_hash
 from tests.api.service import Service, check_problem, published, returning, saved
+from tests.core.simulation.pages import DOCS
 
 OFFICE: dict[str, Any] = {
     "zone": "Europe/Vienna",
@@ -213,6 +216,18 @@ async def test_an_hour_that_comes_twice_is_shown_with_its_offset(service: Servic
     assert day["openings"] == [
         {"opens": "2030-10-27T02:15:00+02:00", "closes": "2030-10-27T02:30:00+02:00"}
     ]
+
+
+async def test_the_page_is_true(service: Service) -> None:
+    """What it puts is stored, and what it says the answer is, is the answer."""
+    text = (DOCS / "howto" / "calendars.md").read_text(encoding="utf-8")
+    document, answer = (
+        json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    )
+    (put_to,) = re.findall(r"PUT /api/v1(/calendars/[a-z-]+)\n", text)
+    (asked,) = re.findall(r"`GET /api/v1(/calendars/\S+/preview\?\S+)`", text)
+    assert (await service.api.put(put_to, json=document)).status_code == 201
+    assert (await service.api.get(asked)).json() == answer
 
 
 async def test_a_preview_begins_today(service: Service) -> None:
