@@ -7,10 +7,9 @@ from uuid import UUID
 
 from alga_workflows_core.calendars.business import Calendar
 from alga_workflows_core.calendars.parsing import parse_calendar
-from alga_workflows_core.interpreter.waits import Wait, WaitKind
+from alga_workflows_core.interpreter.waits import Wait, WaitKind, answered_task
 from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.simulation.answers import (
-    answered_task,
     cancelled_child,
     ended_child,
     means,
@@ -40,6 +39,9 @@ class Events:
         self._world = world
         self._early: dict[UUID, JsonObject | None] = {}
 
+    async def lock(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> None:
+        pass
+
     async def opened(
         self,
         work: UnitOfWork,  # noqa: ARG002
@@ -61,6 +63,9 @@ class Tasks:
 
     def __init__(self, world: World) -> None:
         self._world = world
+
+    async def lock(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> None:
+        pass
 
     async def opened(
         self,
@@ -88,8 +93,9 @@ class Tasks:
         at: datetime,
     ) -> None:
         answers.setdefault(answer.by, answer.payload)
-        if len(answers) >= wait.detail["quorum"]:
-            resolution = answered_task(wait, answers, answer.by, at)
+        quorum: int = wait.detail["quorum"]
+        if len(answers) >= quorum:
+            resolution = answered_task(wait.key, quorum, answers, answer.by, at)
             await self._world.resolve(run, wait.key, resolution, answer.by)
 
 
@@ -100,6 +106,9 @@ class Children:
         self._world = world
         self._begun: set[UUID] = set()
         self._run_ids: dict[UUID, UUID] = {}
+
+    async def lock(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> None:
+        pass
 
     async def opened(
         self,

@@ -25,6 +25,7 @@ from alga_workflows_core.types.states import (
     FINAL_RUN_STATES,
     RUN_TRANSITIONS,
     STEP_TRANSITIONS,
+    TASK_TRANSITIONS,
     WAIT_TRANSITIONS,
     RunStatus,
     StepStatus,
@@ -40,6 +41,7 @@ TABLES: dict[str, Mapping[StrEnum, frozenset[StrEnum]]] = {
     "wait": {**WAIT_TRANSITIONS},
     "delivery": {**DELIVERY_TRANSITIONS},
     "event": {**EVENT_TRANSITIONS},
+    "task": {**TASK_TRANSITIONS},
 }
 
 
@@ -217,7 +219,7 @@ async def test_a_state_that_does_not_exist_cannot_be_inserted(
         "UPDATE workflow_definition_versions SET note = 'changed'",
         "UPDATE workflow_definition_versions SET document = '{}'",
         "DELETE FROM workflow_definition_versions",
-        "TRUNCATE workflow_definition_versions",
+        "TRUNCATE workflow_definition_versions CASCADE",
     ],
 )
 async def test_a_published_version_cannot_be_changed_or_removed(

@@ -19,6 +19,7 @@ from alga_workflows_core.api.routers import (
     runs,
     schemas,
     simulate,
+    tasks,
     waits,
 )
 from alga_workflows_core.catalogue.actions import ActionCatalogue
@@ -32,6 +33,8 @@ from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.service import RunService
+from alga_workflows_core.tasks.answering import TaskAnswers
+from alga_workflows_core.tasks.service import TaskService
 
 API = "/api/v1"
 # A definition may have 512 KiB in canonical form; as people write it, with indents, it has more.
@@ -46,6 +49,8 @@ class ApiParts:
     definitions: DefinitionService
     runs: RunService
     decisions: Decisions
+    tasks: TaskService
+    task_answers: TaskAnswers
     operations: RunOperations
     blocked: Blocked
     actions: ActionCatalogue
@@ -74,6 +79,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         definitions.router(parts.definitions),
         runs.router(parts.runs, parts.blocked),
         waits.router(parts.decisions),
+        tasks.router(parts.tasks, parts.task_answers),
         operations.router(parts.operations),
         actions.router(parts.actions),
         calendars.router(parts.calendars),

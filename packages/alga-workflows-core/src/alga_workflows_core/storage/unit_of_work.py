@@ -22,10 +22,16 @@ from alga_workflows_core.storage.api_keys import ApiKeys
 from alga_workflows_core.storage.calendars import Calendars
 from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
+from alga_workflows_core.storage.deliveries import Deliveries
+from alga_workflows_core.storage.event_uses import EventUses
+from alga_workflows_core.storage.event_waits import EventWaits
 from alga_workflows_core.storage.events import Events
+from alga_workflows_core.storage.inbox import Inbox
 from alga_workflows_core.storage.open_runs import OpenRuns
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.steps import Steps
+from alga_workflows_core.storage.task_records import TaskRecords
+from alga_workflows_core.storage.tasks import Tasks
 from alga_workflows_core.storage.waits import Waits
 
 # All three end with the transaction. The search path is written out before the role changes, since
@@ -54,7 +60,13 @@ class UnitOfWork:
     waits: Waits
     data: Data
     events: Events
+    inbox: Inbox
+    event_waits: EventWaits
+    event_uses: EventUses
+    deliveries: Deliveries
     calendars: Calendars
+    tasks: Tasks
+    task_records: TaskRecords
 
     @classmethod
     def of(cls, connection: AsyncConnection, tenant: str) -> UnitOfWork:
@@ -70,7 +82,13 @@ class UnitOfWork:
             data=Data(connection, tenant),
             advertised=AdvertisedActions(connection, tenant),
             events=Events(connection, tenant),
+            inbox=Inbox(connection, tenant),
+            event_waits=EventWaits(connection, tenant),
+            event_uses=EventUses(connection, tenant),
+            deliveries=Deliveries(connection, tenant),
             calendars=Calendars(connection, tenant),
+            tasks=Tasks(connection, tenant),
+            task_records=TaskRecords(connection, tenant),
         )
 
 

@@ -1,4 +1,4 @@
-"""The states of runs, steps, definitions and events, and which may follow which.
+"""The states of runs, steps, tasks, definitions and events, and which may follow which.
 
 These tables are enforced twice: services ask `may_become` before they write, and a trigger on each
 table refuses an illegal change (migration 0001; a test holds the two against each other). A change
@@ -47,15 +47,33 @@ class WaitStatus(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Where the delivery of what ended a wait stands.
+    """Where a delivery stands: of what ended a wait, or of an event that starts a run.
 
-    GONE: the run has ended. DEAD: it failed too often; an operator may make it PENDING again.
+    HELD: the definition is paused. GONE: the run has ended, or the definition starts no runs any
+    more. REJECTED: there were too many runs of the definition. DEAD: it failed for good, or too
+    often. An operator may make the last two PENDING again.
     """
 
     PENDING = "PENDING"
+    HELD = "HELD"
     DELIVERED = "DELIVERED"
     GONE = "GONE"
+    REJECTED = "REJECTED"
     DEAD = "DEAD"
+
+
+class TaskState(StrEnum):
+    """Where a task for people stands. The last three are final.
+
+    CLAIMED: one of those who are asked has taken it. COMPLETED: it was answered. EXPIRED: its run
+    has waited long enough. CANCELED: nobody is to answer it any more.
+    """
+
+    OPEN = "OPEN"
+    CLAIMED = "CLAIMED"
+    COMPLETED = "COMPLETED"
+    EXPIRED = "EXPIRED"
+    CANCELED = "CANCELED"
 
 
 class DefinitionState(StrEnum):
@@ -68,10 +86,12 @@ class DefinitionState(StrEnum):
 
 
 class EventState(StrEnum):
-    """STAGED: written together with what it tells of. ACCEPTED: matched with waits and triggers."""
+    """STAGED: written together with what it tells of. ACCEPTED: matched with waits and triggers.
+    REFUSED: its type does not allow it; an operator may stage it again."""
 
     STAGED = "STAGED"
     ACCEPTED = "ACCEPTED"
+    REFUSED = "REFUSED"
 
 
 S = TypeVar("S", bound=StrEnum)
@@ -121,11 +141,31 @@ WAIT_TRANSITIONS: Mapping[WaitStatus, frozenset[WaitStatus]] = MappingProxyType(
     }
 )
 
+FINAL_TASK_STATES = frozenset({TaskState.COMPLETED, TaskState.EXPIRED, TaskState.CANCELED})
+
+TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = MappingProxyType(
+    {
+        TaskState.OPEN: frozenset({TaskState.CLAIMED}) | FINAL_TASK_STATES,
+        TaskState.CLAIMED: frozenset({TaskState.OPEN}) | FINAL_TASK_STATES,
+        TaskState.COMPLETED: frozenset(),
+        TaskState.EXPIRED: frozenset(),
+        TaskState.CANCELED: frozenset(),
+    }
+)
+
 DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = MappingProxyType(
     {
         DeliveryState.PENDING: frozenset(
-            {DeliveryState.DELIVERED, DeliveryState.GONE, DeliveryState.DEAD}
+            {
+                DeliveryState.HELD,
+                DeliveryState.DELIVERED,
+                DeliveryState.GONE,
+                DeliveryState.REJECTED,
+                DeliveryState.DEAD,
+            }
         ),
+        DeliveryState.HELD: frozenset({DeliveryState.PENDING, DeliveryState.GONE}),
+        DeliveryState.REJECTED: frozenset({DeliveryState.PENDING}),
         DeliveryState.DELIVERED: frozenset(),
         DeliveryState.GONE: frozenset(),
         DeliveryState.DEAD: frozenset({DeliveryState.PENDING}),
@@ -143,7 +183,8 @@ DEFINITION_TRANSITIONS: Mapping[DefinitionState, frozenset[DefinitionState]] = M
 
 EVENT_TRANSITIONS: Mapping[EventState, frozenset[EventState]] = MappingProxyType(
     {
-        EventState.STAGED: frozenset({EventState.ACCEPTED}),
+        EventState.STAGED: frozenset({EventState.ACCEPTED, EventState.REFUSED}),
+        EventState.REFUSED: frozenset({EventState.STAGED}),
         EventState.ACCEPTED: frozenset(),
     }
 )
