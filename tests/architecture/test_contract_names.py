@@ -269,6 +269,7 @@ async def test_names_of_tables(database: Database) -> None:
         "alga_data",
         "alga_event_keys",
         "alga_event_refusals",
+        "alga_run_slots",
         "alga_version_events",
         "alga_wait_matches",
         "alga_sweeps",

@@ -24,6 +24,7 @@ from alga_workflows_core.types.states import (
     EVENT_TRANSITIONS,
     FINAL_RUN_STATES,
     RUN_TRANSITIONS,
+    SLOT_TRANSITIONS,
     STEP_TRANSITIONS,
     TASK_TRANSITIONS,
     WAIT_TRANSITIONS,
@@ -42,6 +43,7 @@ TABLES: dict[str, Mapping[StrEnum, frozenset[StrEnum]]] = {
     "delivery": {**DELIVERY_TRANSITIONS},
     "event": {**EVENT_TRANSITIONS},
     "task": {**TASK_TRANSITIONS},
+    "slot": {**SLOT_TRANSITIONS},
 }
 
 

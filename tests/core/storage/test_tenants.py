@@ -22,9 +22,10 @@ from alga_workflows_core.storage.definitions import NewVersion
 from alga_workflows_core.storage.entries import NewValue, Page
 from alga_workflows_core.storage.events import NewEvent
 from alga_workflows_core.storage.open_runs import RunEnding
+from alga_workflows_core.storage.slots import SlotKey
 from alga_workflows_core.storage.task_records import Candidate, Deed
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
-from alga_workflows_core.types.states import RunStatus, StepStatus
+from alga_workflows_core.types.states import RunStatus, SlotState, StepStatus
 from tests.core.storage import rows
 from tests.core.storage.task_rows import TASK, change_task, fill_task, new_task, task_rows
 
@@ -40,6 +41,7 @@ CHANGE = replace(rows.CLOSED, id=RUN, status=RunStatus.RUNNING, started_at=None,
 SEEN = replace(rows.SEEN, id=RUN)
 STEP = replace(rows.STEP, status=StepStatus.RUNNING, finished_at=None)
 VALUE = NewValue(value={"n": 1}, size=8)
+SLOTS = SlotKey(definition_id=DEFINITION, key='"a"')
 
 
 async def stage(work: UnitOfWork, event_id: str) -> bool:
@@ -68,6 +70,7 @@ async def fill(work: UnitOfWork) -> None:
     await work.api_keys.add(KEY, name="laptop", role="admin", key_hash=f"hash of {work.tenant}")
     await work.data.change("counters", "seen", lambda _present: VALUE)
     await stage(work, "1")
+    await work.slots.add(RUN, SLOTS, state=SlotState.WAITING, at_most=1, displaces=False)
     await fill_task(work)
 
 
@@ -92,6 +95,8 @@ async def everything(work: UnitOfWork) -> dict[str, Any]:
         "keys": await work.api_keys.list(),
         "entry": await work.data.get("counters", "seen"),
         "entries": (await entries(work)).entries,
+        "slot": await work.slots.of_run(RUN),
+        "queue": await work.slots.waiting(SLOTS),
         **await task_rows(work),
     }
 

@@ -7,6 +7,7 @@
     │   └── FindingsError   a document has findings of severity error
     ├── NotFoundError       no such thing for this tenant
     ├── ConflictError       it exists, but its state does not allow this
+    │   └── NoSlotError     as many runs are there as may be
     ├── PreconditionError   it is not, or no longer, as the caller said it has to be
     ├── AccessError         no key, a wrong key, or a role that is too low
     └── UnavailableError    a server that we need cannot be reached
@@ -84,6 +85,12 @@ class ConflictError(AlgaError):
     """The thing exists, but its present state does not allow what was asked."""
 
     code = "CONFLICT"
+
+
+class NoSlotError(ConflictError):
+    """As many runs of the definition are there as may be, and another one is not to wait."""
+
+    code = "CONCURRENCY_LIMIT"
 
 
 class PreconditionError(AlgaError):

@@ -105,7 +105,7 @@ def _compose(
     health = _health(base, database)
     runs = keeping(base)
     launcher = Launcher(base.storage)
-    events = routing(base, launcher, runs.start)
+    events = routing(base, launcher, runs)
     app = create_app(
         ApiParts(
             access=_access(base),
@@ -136,7 +136,7 @@ def _compose(
         health,
         base.hints,
         *base.mode.extra_services,
-        _poller(base, activities(base, events)),
+        _poller(base, activities(base, launcher, events)),
         *runs.services,
         *events.services,
         each_second("task-clock", TaskClock(base.storage).look),

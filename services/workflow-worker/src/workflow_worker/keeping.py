@@ -13,6 +13,7 @@ from alga_workflows_core.runs.closing import RunCloser
 from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.reconciler import Reconciler
 from alga_workflows_core.runs.reconciler_sweep import RunSweeper
+from alga_workflows_core.runs.slots import SlotKeeper
 from alga_workflows_core.runs.starter import RunStarter
 from alga_workflows_core.temporal.executions import Executions
 from workflow_worker.base import Base, each_second
@@ -28,6 +29,7 @@ class Keeping:
 
 
 def keeping(base: Base) -> Keeping:
+    """Starter, operations, reconciler and sweeper over one process's servers."""
     settings = base.settings.reconciler
     storage, metrics = base.storage, base.metrics
     after = timedelta(seconds=settings.after)
@@ -65,5 +67,6 @@ def keeping(base: Base) -> Keeping:
             PeriodicService("reconciler", settings.poll_interval, reconciler.look),
             # It is some process's turn each interval; this asks whether it is ours.
             PeriodicService("run-sweeper", settings.sweep_interval / 2, sweeper.sweep),
+            PeriodicService("slot-keeper", settings.sweep_interval, SlotKeeper(storage).mend),
         ),
     )

@@ -18,13 +18,17 @@ from alga_workflows_core.infra.supervisor import (
 )
 from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.calendars import StoredCalendars
+from alga_workflows_core.runs.cancelling import CancelDeliveries
+from alga_workflows_core.runs.children import Children
 from alga_workflows_core.runs.deliverer import Deliverer
 from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.rows import RowWriter
-from alga_workflows_core.runs.waits import WaitDesk
+from alga_workflows_core.runs.waits import WaitDesk, WaitKindRules
 from alga_workflows_core.storage.ledger import Ledger
+from alga_workflows_core.storage.unit_of_work import Due
 from alga_workflows_core.tasks.rules import TaskRules
 from workflow_worker.base import Base, each_second
+from workflow_worker.keeping import Keeping
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,27 +39,40 @@ class Routing:
     services: tuple[Service, ...]
 
 
-def routing(base: Base, launcher: Launcher, start: PeriodicService) -> Routing:
+def routing(base: Base, launcher: Launcher, runs: Keeping) -> Routing:
+    """Relay and deliverer; whatever leaves work for them, or for the starter, pokes them."""
     storage = base.storage
-    triggers = TriggerDeliveries(storage, launcher.start_for_event, started=start.poke)
-    deliverer = Deliverer(storage=storage, client=base.client, elsewhere={"trigger": triggers})
+    elsewhere = {
+        "trigger": TriggerDeliveries(storage, launcher.start_for_event, started=runs.start.poke),
+        "cancel": CancelDeliveries(storage, runs.operations),
+    }
+    deliverer = Deliverer(storage=storage, client=base.client, elsewhere=elsewhere)
     deliver = each_second("deliverer", deliverer.deliver_due)
+    storage.when_left(Due.STARTS, runs.start.poke)
+    storage.when_left(Due.DELIVERIES, deliver.poke)
     relay = Relay(
         storage=storage, acceptor=Acceptor(storage), metrics=base.metrics, delivers=deliver.poke
     )
     return Routing(deliver=deliver, services=(each_second("relay", relay.accept_due), deliver))
 
 
-def activities(base: Base, routing: Routing) -> Sequence[Callable[..., Awaitable[Any]]]:
+def activities(
+    base: Base, launcher: Launcher, events: Routing
+) -> Sequence[Callable[..., Awaitable[Any]]]:
+    """All that the authored queue serves besides the workflow."""
     storage, registry = base.storage, base.registry
+    children = Children(launcher)
+    rules: dict[str, WaitKindRules] = {
+        "event": EventWaitRules(),
+        "task": TaskRules(),
+        "child": children,
+    }
     runs = RunActivities(
         performer=Performer(
             registry, ledger=Ledger(storage), secrets=base.settings.secrets.provider()
         ),
         rows=RowWriter(storage=storage, closed=base.closed, metrics=base.metrics),
-        waits=WaitDesk(
-            storage, {"event": EventWaitRules(), "task": TaskRules()}, poke=routing.deliver.poke
-        ),
+        waits=WaitDesk(storage, rules, starts=children, poke=events.deliver.poke),
         calendars=StoredCalendars(storage),
     )
     advertising = AdvertisingActivities(storage=storage, own=registry.specs())

@@ -163,6 +163,14 @@ class AcrossTenants:
             rows = await connection.execute(statement, {"ids": list(run_ids)})
             return [FoundRun(row.tenant, row.run_id, row.is_open) for row in rows]
 
+    async def forgotten_slots(self, at_most: int) -> list[tuple[str, UUID]]:
+        """Slots that no open run has, and the first in queues for which there is room, as (tenant,
+        run id)."""
+        statement = text("SELECT tenant, run_id FROM alga_forgotten_slots(:at_most)")
+        async with self._transactions.transaction(_NO_TENANT) as connection:
+            rows = await connection.execute(statement, {"at_most": at_most})
+            return [(row.tenant, row.run_id) for row in rows]
+
     async def claim_sweep(self, namespace: str, every: timedelta) -> Sweep | None:
         """The turn to sweep this namespace, unless somebody had it within `every`."""
         statement = text("SELECT began_at, swept_until FROM alga_claim_sweep(:namespace, :every)")

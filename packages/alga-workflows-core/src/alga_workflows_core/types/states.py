@@ -94,6 +94,13 @@ class EventState(StrEnum):
     REFUSED = "REFUSED"
 
 
+class SlotState(StrEnum):
+    """Where a run stands that needs a slot. WAITING: it begins when it gets one."""
+
+    WAITING = "WAITING"
+    HELD = "HELD"
+
+
 S = TypeVar("S", bound=StrEnum)
 
 FINAL_RUN_STATES = frozenset(
@@ -187,6 +194,11 @@ EVENT_TRANSITIONS: Mapping[EventState, frozenset[EventState]] = MappingProxyType
         EventState.REFUSED: frozenset({EventState.STAGED}),
         EventState.ACCEPTED: frozenset(),
     }
+)
+
+
+SLOT_TRANSITIONS: Mapping[SlotState, frozenset[SlotState]] = MappingProxyType(
+    {SlotState.WAITING: frozenset({SlotState.HELD}), SlotState.HELD: frozenset()}
 )
 
 
