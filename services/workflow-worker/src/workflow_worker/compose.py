@@ -23,6 +23,8 @@ from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.advertising import AdvertisingActivities
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.events.accepting import Acceptor
+from alga_workflows_core.events.desk import EventDesk
+from alga_workflows_core.events.ingress import Ingress
 from alga_workflows_core.events.relay import Relay
 from alga_workflows_core.events.triggers import TriggerDeliveries
 from alga_workflows_core.events.waits import EventWaitRules
@@ -164,6 +166,8 @@ def _compose(
                 stopping=stopping,
             ),
             decisions=Decisions(base.storage, poke=routing.deliver.poke),
+            ingress=routing.ingress,
+            events=routing.desk,
             blocked=Blocked(base.client, after=base.settings.runs.blocked_after),
             actions=_actions(base),
             operations=keeping.operations,
@@ -263,6 +267,8 @@ class _Routing:
     """What takes events to runs, and tells runs what has ended their waits."""
 
     deliver: PeriodicService
+    ingress: Ingress
+    desk: EventDesk
     services: tuple[Service, ...]
 
 
@@ -274,7 +280,13 @@ def _routing(base: _Base, launcher: Launcher, start: PeriodicService) -> _Routin
     relay = Relay(
         storage=storage, acceptor=Acceptor(storage), metrics=base.metrics, delivers=deliver.poke
     )
-    return _Routing(deliver=deliver, services=(_each_second("relay", relay.accept_due), deliver))
+    accept = _each_second("relay", relay.accept_due)
+    return _Routing(
+        deliver=deliver,
+        ingress=Ingress(storage, poke=accept.poke),
+        desk=EventDesk(storage, accept=accept.poke, deliver=deliver.poke),
+        services=(accept, deliver),
+    )
 
 
 def _activities(base: _Base, routing: _Routing) -> Sequence[Callable[..., Awaitable[Any]]]:

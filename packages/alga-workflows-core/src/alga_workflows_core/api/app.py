@@ -13,6 +13,7 @@ from alga_workflows_core.api.access import Access, Reader
 from alga_workflows_core.api.routers import (
     actions,
     definitions,
+    events,
     operations,
     process,
     runs,
@@ -22,6 +23,8 @@ from alga_workflows_core.api.routers import (
 )
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.events.desk import EventDesk
+from alga_workflows_core.events.ingress import Ingress
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.health import HealthMonitor
@@ -44,6 +47,8 @@ class ApiParts:
     definitions: DefinitionService
     runs: RunService
     decisions: Decisions
+    ingress: Ingress
+    events: EventDesk
     operations: RunOperations
     blocked: Blocked
     actions: ActionCatalogue
@@ -72,6 +77,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         runs.router(parts.runs, parts.blocked),
         waits.router(parts.decisions),
         operations.router(parts.operations),
+        events.router(parts.ingress, parts.events),
         actions.router(parts.actions),
         schemas.router(),
         simulate.router(parts.processes, parts.actions),
