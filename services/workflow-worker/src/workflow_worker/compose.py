@@ -21,6 +21,7 @@ from alga_workflows_core.api.access import Access, DevAccess, KeyAccess
 from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.advertising import AdvertisingActivities
+from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.events.accepting import Acceptor
 from alga_workflows_core.events.desk import EventDesk
@@ -44,6 +45,7 @@ from alga_workflows_core.infra.supervisor import (
 )
 from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.blocked import Blocked
+from alga_workflows_core.runs.calendars import StoredCalendars
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.closing import RunCloser
 from alga_workflows_core.runs.decisions import Decisions
@@ -170,6 +172,7 @@ def _compose(
             events=routing.desk,
             blocked=Blocked(base.client, after=base.settings.runs.blocked_after),
             actions=_actions(base),
+            calendars=CalendarService(storage=base.storage),
             operations=keeping.operations,
             processes=BoundedProcesses(),
             health=health,
@@ -297,6 +300,7 @@ def _activities(base: _Base, routing: _Routing) -> Sequence[Callable[..., Awaita
         ),
         rows=RowWriter(storage=storage, closed=base.closed, metrics=base.metrics),
         waits=WaitDesk(storage, {"event": EventWaitRules()}, poke=routing.deliver.poke),
+        calendars=StoredCalendars(storage),
     )
     advertising = AdvertisingActivities(storage=storage, own=registry.specs())
     return [*runs.all(), *advertising.all()]

@@ -12,6 +12,7 @@ from alga_workflows_core.api import openapi, problems
 from alga_workflows_core.api.access import Access, Reader
 from alga_workflows_core.api.routers import (
     actions,
+    calendars,
     definitions,
     events,
     operations,
@@ -22,6 +23,7 @@ from alga_workflows_core.api.routers import (
     waits,
 )
 from alga_workflows_core.catalogue.actions import ActionCatalogue
+from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.events.desk import EventDesk
 from alga_workflows_core.events.ingress import Ingress
@@ -52,6 +54,7 @@ class ApiParts:
     operations: RunOperations
     blocked: Blocked
     actions: ActionCatalogue
+    calendars: CalendarService
     processes: BoundedProcesses
     health: HealthMonitor
     metrics: Metrics
@@ -79,8 +82,9 @@ def create_app(parts: ApiParts) -> ASGIApp:
         operations.router(parts.operations),
         events.router(parts.ingress, parts.events),
         actions.router(parts.actions),
+        calendars.router(parts.calendars),
         schemas.router(),
-        simulate.router(parts.processes, parts.actions),
+        simulate.router(parts.processes, parts.actions, parts.calendars),
     ):
         app.include_router(router, prefix=API)
     app.include_router(process.router(parts.health, parts.metrics, parts.sdk_metrics))

@@ -8,7 +8,6 @@ NOT_RUN = frozenset(
         "control.callWorkflow",
         "human.task",
         "payloadSchemaRef",
-        "time.wait.businessTime",
     }
 )
 """Features as `validation.checks.support.Feature` names them: types of steps, fields."""

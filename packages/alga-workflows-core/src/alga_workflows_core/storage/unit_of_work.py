@@ -19,6 +19,7 @@ from alga_workflows_core.infra.database import Database, first_line, sqlstate
 from alga_workflows_core.storage.across_tenants import AcrossTenants
 from alga_workflows_core.storage.advertised_actions import AdvertisedActions
 from alga_workflows_core.storage.api_keys import ApiKeys
+from alga_workflows_core.storage.calendars import Calendars
 from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
 from alga_workflows_core.storage.deliveries import Deliveries
@@ -65,6 +66,7 @@ class UnitOfWork:
     deliveries: Deliveries
     event_traces: EventTraces
     redeliveries: Redeliveries
+    calendars: Calendars
 
     @classmethod
     def of(cls, connection: AsyncConnection, tenant: str) -> UnitOfWork:
@@ -86,6 +88,7 @@ class UnitOfWork:
             deliveries=Deliveries(connection, tenant),
             event_traces=EventTraces(connection, tenant),
             redeliveries=Redeliveries(connection, tenant),
+            calendars=Calendars(connection, tenant),
         )
 
 
