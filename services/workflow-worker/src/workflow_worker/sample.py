@@ -105,9 +105,8 @@ async def _started(http: httpx.AsyncClient, desk_url: str) -> str:
 
     def started(explained: Any) -> str | None:
         for each in explained["considered"]:
-            delivery: Any = each["delivery"]
-            ours = each["definitionId"] == SAMPLE and delivery is not None
-            if ours and delivery["state"] == "DELIVERED":
+            delivery = each["delivery"] or {"state": None}
+            if each["definitionId"] == SAMPLE and delivery["state"] == "DELIVERED":
                 return str(delivery["runId"])
         return None
 
