@@ -21,6 +21,7 @@ from alga_workflows_core.api.access import Access, DevAccess, KeyAccess
 from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.advertising import AdvertisingActivities
+from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.events.accepting import Acceptor
 from alga_workflows_core.events.relay import Relay
@@ -37,11 +38,11 @@ from alga_workflows_core.infra.supervisor import (
     Backoff,
     PeriodicService,
     Service,
-    StateListener,
     Supervisor,
 )
 from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.blocked import Blocked
+from alga_workflows_core.runs.calendars import StoredCalendars
 from alga_workflows_core.runs.cancelling import CancelDeliveries
 from alga_workflows_core.runs.children import Children
 from alga_workflows_core.runs.closed import ClosedRuns
@@ -64,6 +65,7 @@ from alga_workflows_core.temporal.client import describe_namespace
 from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.worker import WorkerOptions, build_worker
 from alga_workflows_core.worker.poller import Poller
+from workflow_worker.announcing import announcing
 from workflow_worker.reach import reach_servers
 from workflow_worker.settings import ServiceSettings
 from workflow_worker.stopping import unless_stopped
@@ -169,6 +171,7 @@ def _compose(
             decisions=Decisions(base.storage, poke=routing.deliver.poke),
             blocked=Blocked(base.client, after=base.settings.runs.blocked_after),
             actions=_actions(base),
+            calendars=CalendarService(storage=base.storage),
             operations=keeping.operations,
             processes=BoundedProcesses(),
             health=health,
@@ -191,7 +194,7 @@ def _compose(
         services,
         # Activities get the time that was promised them; the SDK needs a moment more to end.
         stop_timeout=base.settings.process.stop_timeout + 5.0,
-        on_state=_announcing(health, http, on_ready),
+        on_state=announcing(health, http, on_ready),
     )
 
 
@@ -298,6 +301,7 @@ def _activities(
         ),
         rows=RowWriter(storage=storage, closed=base.closed, metrics=base.metrics),
         waits=WaitDesk(storage, rules, starts=children, poke=routing.deliver.poke),
+        calendars=StoredCalendars(storage),
     )
     advertising = AdvertisingActivities(storage=storage, own=registry.specs())
     return [*runs.all(), *advertising.all()]
@@ -332,21 +336,3 @@ def _health(base: _Base, database: Database) -> HealthMonitor:
         ],
         on_change=base.metrics.dependency,
     )
-
-
-def _announcing(
-    health: HealthMonitor, http: HttpServer, on_ready: Callable[[str], None] | None
-) -> StateListener:
-    """Keeps `health` informed, and says where the API is once that, the last service, is up."""
-    announced = False
-
-    def listen(name: str, up: bool, error: str | None = None) -> None:
-        nonlocal announced
-        health.report_service(name, up, error)
-        if name == http.name and up and not announced:
-            announced = True
-            log.info(f"Serving on {http.url}", action="process.ready", url=http.url)
-            if on_ready is not None:
-                on_ready(http.url)
-
-    return listen

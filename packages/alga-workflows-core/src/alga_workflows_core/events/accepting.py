@@ -22,7 +22,6 @@ from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
 from alga_workflows_core.storage.events import EventRow
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.temporal.names import run_id
-from alga_workflows_core.types.json import JsonObject
 
 log = structlog.get_logger()
 
@@ -107,9 +106,12 @@ async def _match(work: UnitOfWork, arrivals: Sequence[Arrival]) -> int:
 
 
 async def _write(work: UnitOfWork, decisions: Decisions) -> None:
-    for taken in decisions.taken:
-        resolution: JsonObject = {"match": taken.match, "event": taken.arrival.event}
-        await work.waits.resolve(taken.wait.id, resolution, "event", event_id=taken.arrival.id)
+    await work.inbox.resolve(
+        [
+            (taken.wait.id, taken.arrival.id, {"match": taken.match, "event": taken.arrival.event})
+            for taken in decisions.taken
+        ]
+    )
     await work.deliveries.add_triggers(
         [
             NewTriggerDelivery(

@@ -6,7 +6,6 @@ NOT_RUN = frozenset(
     {
         "human.task",
         "payloadSchemaRef",
-        "time.wait.businessTime",
     }
 )
 """Features as `validation.checks.support.Feature` names them: types of steps, fields."""

@@ -292,3 +292,18 @@ run_slots = Table(
     PrimaryKeyConstraint("tenant", "run_id"),
     Index("alga_run_slots_of_key", "tenant", "definition_id", "key", "state", "position"),
 )
+
+calendars = Table(
+    "alga_calendars",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("name", Text(collation="C"), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False, server_default=text("1")),
+    timestamp("created_at", required=True),
+    Column("created_by", Text, nullable=False),
+    timestamp("updated_at", required=True),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("tenant", "name"),
+)

@@ -20,6 +20,7 @@ from alga_workflows_core.infra.database import Database, first_line, sqlstate
 from alga_workflows_core.storage.across_tenants import AcrossTenants
 from alga_workflows_core.storage.advertised_actions import AdvertisedActions
 from alga_workflows_core.storage.api_keys import ApiKeys
+from alga_workflows_core.storage.calendars import Calendars
 from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
 from alga_workflows_core.storage.deliveries import Deliveries
@@ -70,6 +71,7 @@ class UnitOfWork:
     event_waits: EventWaits
     event_uses: EventUses
     deliveries: Deliveries
+    calendars: Calendars
     slots: Slots
     left: set[Due] = field(default_factory=set[Due])
 
@@ -96,6 +98,7 @@ class UnitOfWork:
             event_uses=EventUses(connection, tenant),
             deliveries=Deliveries(connection, tenant),
             slots=Slots(connection, tenant),
+            calendars=Calendars(connection, tenant),
         )
 
 
