@@ -39,6 +39,13 @@ ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("GET", f"/api/v1/runs/{NOBODY}/waits", "reader"),
     ("POST", f"/api/v1/runs/{NOBODY}/steps/a/b/resolve", "operator"),
     ("POST", f"/api/v1/waits/{NOBODY}/resolve", "operator"),
+    ("GET", "/api/v1/tasks", "reader"),
+    ("GET", f"/api/v1/tasks/{NOBODY}", "reader"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/claim", "operator"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/unclaim", "operator"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/complete", "operator"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/delegate", "operator"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/dismiss", "operator"),
     ("GET", "/health", "reader"),
     ("GET", "/metrics", "reader"),
     ("POST", "/api/v1/validate", "reader"),
@@ -75,6 +82,9 @@ async def ask(service: Service, method: str, path: str, key: str | None) -> http
         body = {"do": "retry"} if "/steps/" in path else {}
     if "/calendars/" in path:
         body = {"zone": "UTC"}
+    if "/tasks/" in path:
+        bodies: dict[str, Any] = {"complete": {"answer": 1}, "delegate": {"to": "ada"}}
+        body = bodies.get(path.rpartition("/")[2], {})
     if path.endswith("/simulate"):
         body = {"definition": DRAFT}
     async with httpx.AsyncClient(base_url=service.locked_url, headers=headers) as client:
@@ -105,6 +115,7 @@ async def test_every_address_is_in_the_matrix(service: Service) -> None:
         "{number}": "1",
         "{run_id}": NOBODY,
         "{wait_id}": NOBODY,
+        "{task_id}": NOBODY,
         "{path}": "a/b",
         "{name}": NOBODY,
     }

@@ -14,6 +14,8 @@ from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.events.desk import EventDesk
+from alga_workflows_core.events.ingress import Ingress
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.health import HealthMonitor
@@ -29,6 +31,9 @@ from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.reconciler import Reconciler
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.tasks import telling
+from alga_workflows_core.tasks.answering import TaskAnswers
+from alga_workflows_core.tasks.service import TaskService
 from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.names import (
     ADVERTISE_ACTIVITY,
@@ -52,7 +57,13 @@ from alga_workflows_core.temporal.names import (
     workflow_id,
 )
 from alga_workflows_core.temporal.wire import RunInput
-from alga_workflows_core.types.states import DefinitionState, RunStatus, StepStatus
+from alga_workflows_core.types.states import (
+    FINAL_TASK_STATES,
+    DefinitionState,
+    RunStatus,
+    StepStatus,
+    TaskState,
+)
 
 RUN = UUID("b1ce5ba8-9a2b-5e7f-8a55-1c1f0a5d7c11")
 NOWHERE = load(DatabaseSettings, {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})
@@ -77,6 +88,13 @@ API_PATHS = {
     "GET /api/v1/runs/{run_id}/waits",
     "POST /api/v1/runs/{run_id}/steps/{path}/resolve",
     "POST /api/v1/waits/{wait_id}/resolve",
+    "GET /api/v1/tasks",
+    "GET /api/v1/tasks/{task_id}",
+    "POST /api/v1/tasks/{task_id}/claim",
+    "POST /api/v1/tasks/{task_id}/unclaim",
+    "POST /api/v1/tasks/{task_id}/complete",
+    "POST /api/v1/tasks/{task_id}/delegate",
+    "POST /api/v1/tasks/{task_id}/dismiss",
     "POST /api/v1/runs/{run_id}/cancel",
     "POST /api/v1/runs/{run_id}/pause",
     "POST /api/v1/runs/{run_id}/resume",
@@ -128,6 +146,10 @@ async def api(database: Database) -> httpx.AsyncClient:
                 poke=lambda: None,
             ),
             decisions=Decisions(storage),
+            ingress=Ingress(storage, poke=lambda: None),
+            events=EventDesk(storage, accept=lambda: None, deliver=lambda: None),
+            tasks=TaskService(storage),
+            task_answers=TaskAnswers(storage),
             blocked=Blocked(client, after=30),
             actions=actions,
             calendars=CalendarService(storage=storage),
@@ -185,7 +207,7 @@ def test_derived_ids() -> None:
 
 
 def test_states() -> None:
-    """The states of runs, steps and definitions."""
+    """The states of runs, steps, tasks and definitions."""
     assert [state.value for state in RunStatus] == [
         "QUEUED",
         "STARTING",
@@ -199,7 +221,30 @@ def test_states() -> None:
         "TIMED_OUT",
     ]
     assert [state.value for state in StepStatus] == ["RUNNING", "SUCCEEDED", "FAILED", "CANCELED"]
+    assert [state.value for state in TaskState] == [
+        "OPEN",
+        "CLAIMED",
+        "COMPLETED",
+        "EXPIRED",
+        "CANCELED",
+    ]
     assert [state.value for state in DefinitionState] == ["DRAFT", "ACTIVE", "PAUSED", "ARCHIVED"]
+
+
+def test_events_that_tell_of_tasks() -> None:
+    """Triggers name them."""
+    assert telling.SOURCE == "alga-workflows/tasks"
+    assert {telling.OPENED, telling.REMINDER, telling.OVERDUE, telling.ESCALATED} == {
+        "TASK_OPENED",
+        "TASK_REMINDER",
+        "TASK_OVERDUE",
+        "TASK_ESCALATED",
+    }
+    assert [telling.ended(state) for state in sorted(FINAL_TASK_STATES)] == [
+        "TASK_CANCELED",
+        "TASK_COMPLETED",
+        "TASK_EXPIRED",
+    ]
 
 
 async def test_names_of_tables(database: Database) -> None:
@@ -217,6 +262,10 @@ async def test_names_of_tables(database: Database) -> None:
         "workflow_events",
         "workflow_event_deliveries",
         "workflow_run_waits",
+        "workflow_tasks",
+        "alga_task_answers",
+        "alga_task_candidates",
+        "alga_task_log",
         "workflow_actions",
         "alga_action_ledger",
         "alga_api_keys",

@@ -22,6 +22,7 @@ ACROSS_TENANTS = {
     "alga_claim_reconciling",
     "alga_claim_run_starts",
     "alga_claim_sweep",
+    "alga_claim_tasks",
     "alga_end_sweep",
     "alga_find_runs",
     "alga_forgotten_slots",

@@ -26,6 +26,7 @@ from alga_workflows_core.types.states import (
     RUN_TRANSITIONS,
     SLOT_TRANSITIONS,
     STEP_TRANSITIONS,
+    TASK_TRANSITIONS,
     WAIT_TRANSITIONS,
     RunStatus,
     StepStatus,
@@ -41,6 +42,7 @@ TABLES: dict[str, Mapping[StrEnum, frozenset[StrEnum]]] = {
     "wait": {**WAIT_TRANSITIONS},
     "delivery": {**DELIVERY_TRANSITIONS},
     "event": {**EVENT_TRANSITIONS},
+    "task": {**TASK_TRANSITIONS},
     "slot": {**SLOT_TRANSITIONS},
 }
 

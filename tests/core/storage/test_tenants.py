@@ -23,9 +23,11 @@ from alga_workflows_core.storage.entries import NewValue, Page
 from alga_workflows_core.storage.events import NewEvent
 from alga_workflows_core.storage.open_runs import RunEnding
 from alga_workflows_core.storage.slots import SlotKey
+from alga_workflows_core.storage.task_records import Candidate, Deed
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.types.states import RunStatus, SlotState, StepStatus
 from tests.core.storage import rows
+from tests.core.storage.task_rows import TASK, change_task, fill_task, new_task, task_rows
 
 OURS, THEIRS = "acme", "globex"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -69,6 +71,7 @@ async def fill(work: UnitOfWork) -> None:
     await work.data.change("counters", "seen", lambda _present: VALUE)
     await stage(work, "1")
     await work.slots.add(RUN, SLOTS, state=SlotState.WAITING, at_most=1, displaces=False)
+    await fill_task(work)
 
 
 async def entries(work: UnitOfWork) -> Page:
@@ -94,6 +97,7 @@ async def everything(work: UnitOfWork) -> dict[str, Any]:
         "entries": (await entries(work)).entries,
         "slot": await work.slots.of_run(RUN),
         "queue": await work.slots.waiting(SLOTS),
+        **await task_rows(work),
     }
 
 
@@ -134,6 +138,7 @@ async def _change_all(work: UnitOfWork) -> None:
     await work.steps.close_open(RUN, {"code": "THEIRS"}, seq=9)
     await work.api_keys.revoke(KEY)
     assert await work.data.remove("counters", "seen", lambda _present: None) is None
+    await change_task(work)
 
 
 async def test_rows_of_another_tenant_are_not_changed(filled: Storage) -> None:
@@ -160,6 +165,10 @@ WRITES: dict[str, Callable[[UnitOfWork], Awaitable[Any]]] = {
     "key": lambda work: work.api_keys.add(uuid4(), name="k", role="admin", key_hash="new"),
     "entry": lambda work: work.data.change("counters", "mine", lambda _present: VALUE),
     "event": lambda work: stage(work, "2"),
+    "task": lambda work: work.tasks.open(new_task(uuid4())),
+    "candidate": lambda work: work.task_records.ask(TASK, [Candidate("person", "them")]),
+    "answer": lambda work: work.task_records.add_answer(TASK, "them", "no", 2),
+    "deed": lambda work: work.task_records.log(TASK, Deed(deed="THEIRS")),
 }
 
 

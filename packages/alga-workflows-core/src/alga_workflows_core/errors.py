@@ -104,8 +104,15 @@ class AccessError(AlgaError):
 
     code = "ACCESS_DENIED"
 
-    def __init__(self, message: str, *, authenticated: bool, remedy: str | None = None) -> None:
-        super().__init__(message, remedy=remedy)
+    def __init__(
+        self,
+        message: str,
+        *,
+        authenticated: bool,
+        remedy: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, remedy=remedy, code=code)
         self.authenticated = authenticated
 
 

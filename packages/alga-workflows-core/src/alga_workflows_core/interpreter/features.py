@@ -4,7 +4,6 @@ from __future__ import annotations
 
 NOT_RUN = frozenset(
     {
-        "human.task",
         "payloadSchemaRef",
     }
 )

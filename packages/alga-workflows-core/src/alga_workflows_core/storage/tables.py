@@ -172,6 +172,12 @@ workflow_run_waits = Table(
         unique=True,
         postgresql_where=text("event_id IS NOT NULL"),
     ),
+    Index(
+        "workflow_run_waits_of_event",
+        "tenant",
+        "event_id",
+        postgresql_where=text("event_id IS NOT NULL"),
+    ),
 )
 
 api_keys = Table(
@@ -275,6 +281,21 @@ sweeps = Table(
     timestamp("swept_until"),
 )
 
+calendars = Table(
+    "alga_calendars",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("name", Text(collation="C"), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False, server_default=text("1")),
+    timestamp("created_at", required=True),
+    Column("created_by", Text, nullable=False),
+    timestamp("updated_at", required=True),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("tenant", "name"),
+)
+
 run_slots = Table(
     "alga_run_slots",
     metadata,
@@ -291,19 +312,4 @@ run_slots = Table(
     timestamp("asked_at", required=True),
     PrimaryKeyConstraint("tenant", "run_id"),
     Index("alga_run_slots_of_key", "tenant", "definition_id", "key", "state", "position"),
-)
-
-calendars = Table(
-    "alga_calendars",
-    metadata,
-    Column("tenant", Text, nullable=False),
-    Column("name", Text(collation="C"), nullable=False),
-    Column("document", Text, nullable=False),
-    Column("hash", Text, nullable=False),
-    Column("revision", BigInteger, nullable=False, server_default=text("1")),
-    timestamp("created_at", required=True),
-    Column("created_by", Text, nullable=False),
-    timestamp("updated_at", required=True),
-    Column("updated_by", Text, nullable=False),
-    PrimaryKeyConstraint("tenant", "name"),
 )

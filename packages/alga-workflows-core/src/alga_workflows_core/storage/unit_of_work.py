@@ -24,14 +24,18 @@ from alga_workflows_core.storage.calendars import Calendars
 from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
 from alga_workflows_core.storage.deliveries import Deliveries
+from alga_workflows_core.storage.event_traces import EventTraces
 from alga_workflows_core.storage.event_uses import EventUses
 from alga_workflows_core.storage.event_waits import EventWaits
 from alga_workflows_core.storage.events import Events
 from alga_workflows_core.storage.inbox import Inbox
 from alga_workflows_core.storage.open_runs import OpenRuns
+from alga_workflows_core.storage.redeliveries import Redeliveries
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.slots import Slots
 from alga_workflows_core.storage.steps import Steps
+from alga_workflows_core.storage.task_records import TaskRecords
+from alga_workflows_core.storage.tasks import Tasks
 from alga_workflows_core.storage.waits import Waits
 
 # All three end with the transaction. The search path is written out before the role changes, since
@@ -71,7 +75,11 @@ class UnitOfWork:
     event_waits: EventWaits
     event_uses: EventUses
     deliveries: Deliveries
+    event_traces: EventTraces
+    redeliveries: Redeliveries
     calendars: Calendars
+    tasks: Tasks
+    task_records: TaskRecords
     slots: Slots
     left: set[Due] = field(default_factory=set[Due])
 
@@ -97,8 +105,12 @@ class UnitOfWork:
             event_waits=EventWaits(connection, tenant),
             event_uses=EventUses(connection, tenant),
             deliveries=Deliveries(connection, tenant),
-            slots=Slots(connection, tenant),
+            event_traces=EventTraces(connection, tenant),
+            redeliveries=Redeliveries(connection, tenant),
             calendars=Calendars(connection, tenant),
+            tasks=Tasks(connection, tenant),
+            task_records=TaskRecords(connection, tenant),
+            slots=Slots(connection, tenant),
         )
 
 

@@ -1,4 +1,4 @@
-"""The states of runs, steps, definitions and events, and which may follow which.
+"""The states of runs, steps, tasks, definitions and events, and which may follow which.
 
 These tables are enforced twice: services ask `may_become` before they write, and a trigger on each
 table refuses an illegal change (migration 0001; a test holds the two against each other). A change
@@ -60,6 +60,20 @@ class DeliveryState(StrEnum):
     GONE = "GONE"
     REJECTED = "REJECTED"
     DEAD = "DEAD"
+
+
+class TaskState(StrEnum):
+    """Where a task for people stands. The last three are final.
+
+    CLAIMED: one of those who are asked has taken it. COMPLETED: it was answered. EXPIRED: its run
+    has waited long enough. CANCELED: nobody is to answer it any more.
+    """
+
+    OPEN = "OPEN"
+    CLAIMED = "CLAIMED"
+    COMPLETED = "COMPLETED"
+    EXPIRED = "EXPIRED"
+    CANCELED = "CANCELED"
 
 
 class DefinitionState(StrEnum):
@@ -131,6 +145,18 @@ WAIT_TRANSITIONS: Mapping[WaitStatus, frozenset[WaitStatus]] = MappingProxyType(
         WaitStatus.RESOLVED: frozenset(),
         WaitStatus.TIMED_OUT: frozenset(),
         WaitStatus.CANCELED: frozenset(),
+    }
+)
+
+FINAL_TASK_STATES = frozenset({TaskState.COMPLETED, TaskState.EXPIRED, TaskState.CANCELED})
+
+TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = MappingProxyType(
+    {
+        TaskState.OPEN: frozenset({TaskState.CLAIMED}) | FINAL_TASK_STATES,
+        TaskState.CLAIMED: frozenset({TaskState.OPEN}) | FINAL_TASK_STATES,
+        TaskState.COMPLETED: frozenset(),
+        TaskState.EXPIRED: frozenset(),
+        TaskState.CANCELED: frozenset(),
     }
 )
 
