@@ -14,6 +14,8 @@ from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.events.desk import EventDesk
+from alga_workflows_core.events.ingress import Ingress
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.health import HealthMonitor
@@ -144,6 +146,8 @@ async def api(database: Database) -> httpx.AsyncClient:
                 poke=lambda: None,
             ),
             decisions=Decisions(storage),
+            ingress=Ingress(storage, poke=lambda: None),
+            events=EventDesk(storage, accept=lambda: None, deliver=lambda: None),
             tasks=TaskService(storage),
             task_answers=TaskAnswers(storage),
             blocked=Blocked(client, after=30),

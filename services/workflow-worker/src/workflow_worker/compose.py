@@ -120,6 +120,8 @@ def _compose(
             decisions=Decisions(base.storage, poke=events.deliver.poke),
             tasks=TaskService(base.storage),
             task_answers=TaskAnswers(base.storage, poke=events.deliver.poke),
+            ingress=events.ingress,
+            events=events.desk,
             blocked=Blocked(base.client, after=base.settings.runs.blocked_after),
             actions=_actions(base),
             calendars=CalendarService(storage=base.storage),

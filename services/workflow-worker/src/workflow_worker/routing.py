@@ -9,6 +9,8 @@ from typing import Any
 from alga_workflows_core.actions.perform import Performer
 from alga_workflows_core.catalogue.advertising import AdvertisingActivities
 from alga_workflows_core.events.accepting import Acceptor
+from alga_workflows_core.events.desk import EventDesk
+from alga_workflows_core.events.ingress import Ingress
 from alga_workflows_core.events.relay import Relay
 from alga_workflows_core.events.triggers import TriggerDeliveries
 from alga_workflows_core.events.waits import EventWaitRules
@@ -36,6 +38,8 @@ class Routing:
     """What takes events to runs, and tells runs what has ended their waits."""
 
     deliver: PeriodicService
+    ingress: Ingress
+    desk: EventDesk
     services: tuple[Service, ...]
 
 
@@ -53,7 +57,13 @@ def routing(base: Base, launcher: Launcher, runs: Keeping) -> Routing:
     relay = Relay(
         storage=storage, acceptor=Acceptor(storage), metrics=base.metrics, delivers=deliver.poke
     )
-    return Routing(deliver=deliver, services=(each_second("relay", relay.accept_due), deliver))
+    accept = each_second("relay", relay.accept_due)
+    return Routing(
+        deliver=deliver,
+        ingress=Ingress(storage, poke=accept.poke),
+        desk=EventDesk(storage, accept=accept.poke, deliver=deliver.poke),
+        services=(accept, deliver),
+    )
 
 
 def activities(

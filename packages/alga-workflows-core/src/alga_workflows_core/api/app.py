@@ -14,6 +14,7 @@ from alga_workflows_core.api.routers import (
     actions,
     calendars,
     definitions,
+    events,
     operations,
     process,
     runs,
@@ -25,6 +26,8 @@ from alga_workflows_core.api.routers import (
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.events.desk import EventDesk
+from alga_workflows_core.events.ingress import Ingress
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.health import HealthMonitor
@@ -51,6 +54,8 @@ class ApiParts:
     decisions: Decisions
     tasks: TaskService
     task_answers: TaskAnswers
+    ingress: Ingress
+    events: EventDesk
     operations: RunOperations
     blocked: Blocked
     actions: ActionCatalogue
@@ -81,6 +86,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         waits.router(parts.decisions),
         tasks.router(parts.tasks, parts.task_answers),
         operations.router(parts.operations),
+        events.router(parts.ingress, parts.events),
         actions.router(parts.actions),
         calendars.router(parts.calendars),
         schemas.router(),

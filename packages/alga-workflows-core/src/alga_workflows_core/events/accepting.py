@@ -22,6 +22,7 @@ from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
 from alga_workflows_core.storage.events import EventRow
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.temporal.names import run_id
+from alga_workflows_core.types.json import Json
 
 log = structlog.get_logger()
 
@@ -39,10 +40,19 @@ class Judgement:
     keys: Collection[str] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToJudge:
+    """As much of an event as its type has to know. `id`: of its row."""
+
+    id: UUID
+    type: str
+    data: Json
+
+
 class EventTypes(Protocol):
     """The event types of tenants."""
 
-    async def judge(self, work: UnitOfWork, events: Sequence[EventRow]) -> Mapping[UUID, Judgement]:
+    async def judge(self, work: UnitOfWork, events: Sequence[ToJudge]) -> Mapping[UUID, Judgement]:
         """By the id of the row. An event that is not in the answer is accepted as it is."""
         ...
 
@@ -88,7 +98,17 @@ class Acceptor:
     async def _judged(
         self, work: UnitOfWork, staged: Sequence[EventRow]
     ) -> Mapping[UUID, Judgement]:
-        return {} if self._types is None else await self._types.judge(work, staged)
+        if self._types is None:
+            return {}
+        # What a run was told itself, it gets, whatever others think of it.
+        return await self._types.judge(
+            work,
+            [
+                ToJudge(id=event.id, type=event.type, data=event.data)
+                for event in staged
+                if event.for_run is None
+            ],
+        )
 
 
 async def _match(work: UnitOfWork, arrivals: Sequence[Arrival]) -> int:

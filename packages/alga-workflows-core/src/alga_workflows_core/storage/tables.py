@@ -172,6 +172,12 @@ workflow_run_waits = Table(
         unique=True,
         postgresql_where=text("event_id IS NOT NULL"),
     ),
+    Index(
+        "workflow_run_waits_of_event",
+        "tenant",
+        "event_id",
+        postgresql_where=text("event_id IS NOT NULL"),
+    ),
 )
 
 api_keys = Table(

@@ -24,11 +24,13 @@ from alga_workflows_core.storage.calendars import Calendars
 from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
 from alga_workflows_core.storage.deliveries import Deliveries
+from alga_workflows_core.storage.event_traces import EventTraces
 from alga_workflows_core.storage.event_uses import EventUses
 from alga_workflows_core.storage.event_waits import EventWaits
 from alga_workflows_core.storage.events import Events
 from alga_workflows_core.storage.inbox import Inbox
 from alga_workflows_core.storage.open_runs import OpenRuns
+from alga_workflows_core.storage.redeliveries import Redeliveries
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.slots import Slots
 from alga_workflows_core.storage.steps import Steps
@@ -73,6 +75,8 @@ class UnitOfWork:
     event_waits: EventWaits
     event_uses: EventUses
     deliveries: Deliveries
+    event_traces: EventTraces
+    redeliveries: Redeliveries
     calendars: Calendars
     tasks: Tasks
     task_records: TaskRecords
@@ -101,6 +105,8 @@ class UnitOfWork:
             event_waits=EventWaits(connection, tenant),
             event_uses=EventUses(connection, tenant),
             deliveries=Deliveries(connection, tenant),
+            event_traces=EventTraces(connection, tenant),
+            redeliveries=Redeliveries(connection, tenant),
             calendars=Calendars(connection, tenant),
             tasks=Tasks(connection, tenant),
             task_records=TaskRecords(connection, tenant),
