@@ -87,7 +87,9 @@ async def ask(service: Service, method: str, path: str, key: str | None) -> http
         body = bodies.get(path.rpartition("/")[2], {})
     if path.endswith("/simulate"):
         body = {"definition": DRAFT}
-    async with httpx.AsyncClient(base_url=service.locked_url, headers=headers) as client:
+    async with httpx.AsyncClient(
+        base_url=service.locked_url, headers=headers, timeout=30
+    ) as client:
         return await client.request(method, path, json=None if method == "GET" else body)
 
 
