@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
+from alga_workflows_core.types.states import RunStatus
 from tests.api.calling import (
     ANSWER,
     call,
@@ -18,6 +20,7 @@ from tests.api.calling import (
     start,
     until,
 )
+from tests.api.reconciled import BY_SWEEP, MakeWorld
 from tests.api.service import Service, check_problem
 
 BY_CLIENT = {"$expr": "payload.client"}
@@ -157,3 +160,16 @@ async def test_a_payload_without_a_key_starts_nothing(service: Service) -> None:
     await publish(api, document)
     refused = await api.post("/definitions/picky/runs", json={"payload": {"client": "x"}})
     check_problem(refused, 422, "CONCURRENCY_KEY_INVALID", path="/payload")
+
+
+async def test_a_run_whose_rows_were_lost_gets_its_slot_back(make: MakeWorld) -> None:
+    """The row is made anew with the slot, so that the next run still waits for it."""
+    world = await make(**BY_SWEEP)
+    await publish(world.api, limited("kept", rest(), give(1)))
+    first = UUID(await start(world.api, "kept", {"client": "a"}))
+    await until(world.api, str(first), {"WAITING"})
+    await world.execute("DELETE FROM alga_run_slots")
+    await world.execute("DELETE FROM workflow_runs")
+    await world.becomes(first, RunStatus.RUNNING, RunStatus.WAITING)
+    second = await start(world.api, "kept", {"client": "a"})
+    assert (await run_of(world.api, second))["blockedOn"][0]["holders"] == [str(first)]
