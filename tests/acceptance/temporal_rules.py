@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -194,9 +193,9 @@ class ScriptedCalendars:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def of(self, identity: RunIdentity) -> Mapping[str, Calendar]:
-        calendars = self._world.runs[identity.run_id].script.calendars
-        return {name: parse_calendar(each) for name, each in calendars.items()}
+    async def named(self, run: RunIdentity, name: str) -> Calendar | None:
+        document = self._world.runs[run.run_id].script.calendars.get(name)
+        return None if document is None else parse_calendar(document)
 
 
 def wait_of(wait: OpenedWait | WaitRow) -> Wait:

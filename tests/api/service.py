@@ -25,6 +25,7 @@ TABLES = (
     "workflow_runs",
     "workflow_run_steps",
     "workflow_actions",
+    "alga_calendars",
     "alga_api_keys",
 )
 

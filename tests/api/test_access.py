@@ -20,6 +20,11 @@ ROLES = ("reader", "operator", "author", "admin")
 # What a role has to be at least, for every address; `None`: open to all.
 ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("GET", "/api/v1/actions", "reader"),
+    ("GET", "/api/v1/calendars", "reader"),
+    ("GET", f"/api/v1/calendars/{NOBODY}", "reader"),
+    ("GET", f"/api/v1/calendars/{NOBODY}/preview", "reader"),
+    ("PUT", f"/api/v1/calendars/{NOBODY}", "author"),
+    ("DELETE", f"/api/v1/calendars/{NOBODY}", "author"),
     ("GET", "/api/v1/definitions", "reader"),
     ("GET", "/api/v1/definitions/roles", "reader"),
     ("GET", "/api/v1/definitions/roles/versions", "reader"),
@@ -68,6 +73,8 @@ async def ask(service: Service, method: str, path: str, key: str | None) -> http
         body = {}
     if path.endswith("/resolve"):
         body = {"do": "retry"} if "/steps/" in path else {}
+    if "/calendars/" in path:
+        body = {"zone": "UTC"}
     if path.endswith("/simulate"):
         body = {"definition": DRAFT}
     async with httpx.AsyncClient(base_url=service.locked_url, headers=headers) as client:
@@ -99,6 +106,7 @@ async def test_every_address_is_in_the_matrix(service: Service) -> None:
         "{run_id}": NOBODY,
         "{wait_id}": NOBODY,
         "{path}": "a/b",
+        "{name}": NOBODY,
     }
     listed = {(method, path) for method, path, _ in ENDPOINTS}
     for method, path in routes:

@@ -12,6 +12,7 @@ from temporalio.client import Client
 from alga_workflows_core.api.access import DevAccess, KeyAccess
 from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
+from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
@@ -83,6 +84,11 @@ API_PATHS = {
     "GET /api/v1/schemas/definition.json",
     "POST /api/v1/simulate",
     "GET /api/v1/actions",
+    "GET /api/v1/calendars",
+    "GET /api/v1/calendars/{name}",
+    "PUT /api/v1/calendars/{name}",
+    "DELETE /api/v1/calendars/{name}",
+    "GET /api/v1/calendars/{name}/preview",
     "GET /api/v1/openapi.json",
     "GET /livez",
     "GET /readyz",
@@ -124,6 +130,7 @@ async def api(database: Database) -> httpx.AsyncClient:
             decisions=Decisions(storage),
             blocked=Blocked(client, after=30),
             actions=actions,
+            calendars=CalendarService(storage=storage),
             operations=RunOperations(
                 storage=storage, executions=executions, reconciler=reconciler, closer=closer
             ),
@@ -213,6 +220,7 @@ async def test_names_of_tables(database: Database) -> None:
         "workflow_actions",
         "alga_action_ledger",
         "alga_api_keys",
+        "alga_calendars",
         "alga_data",
         "alga_sweeps",
         "alga_state_transitions",

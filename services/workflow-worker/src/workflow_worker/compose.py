@@ -21,6 +21,7 @@ from alga_workflows_core.api.access import Access, DevAccess, KeyAccess
 from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.advertising import AdvertisingActivities
+from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
@@ -39,6 +40,7 @@ from alga_workflows_core.infra.supervisor import (
 )
 from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.blocked import Blocked
+from alga_workflows_core.runs.calendars import StoredCalendars
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.closing import RunCloser
 from alga_workflows_core.runs.decisions import Decisions
@@ -133,21 +135,19 @@ def _compose(
     keeping = _keeping(settings.reconciler, storage, client, closed, metrics, mode)
     starter = _each_second("run-starter", keeping.starter.start_due)
     deliverer = _each_second("deliverer", Deliverer(storage=storage, client=client).deliver_due)
-    waits = WaitDesk(storage, poke=deliverer.poke)
     activities = RunActivities(
         performer=Performer(registry, ledger=Ledger(storage), secrets=settings.secrets.provider()),
         rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
-        waits=waits,
+        waits=WaitDesk(storage, poke=deliverer.poke),
+        calendars=StoredCalendars(storage),
     )
     catalogue = ActionCatalogue(storage=storage, own=registry.specs())
     advertising = AdvertisingActivities(storage=storage, own=registry.specs())
     served = [*activities.all(), *advertising.all()]
     poller = _poller(settings.process, client, registry, served, mode.worker)
-    keys = KeyAccess(storage)
-    access: Access = keys if mode.open_tenant is None else DevAccess(keys, tenant=mode.open_tenant)
     app = create_app(
         ApiParts(
-            access=access,
+            access=_access(storage, mode),
             definitions=DefinitionService(storage=storage, actions=catalogue),
             runs=RunService(
                 storage=storage,
@@ -159,6 +159,7 @@ def _compose(
             decisions=Decisions(storage, poke=deliverer.poke),
             blocked=Blocked(client, after=settings.runs.blocked_after),
             actions=catalogue,
+            calendars=CalendarService(storage=storage),
             operations=keeping.operations,
             processes=BoundedProcesses(),
             health=health,
@@ -174,6 +175,11 @@ def _compose(
         stop_timeout=settings.process.stop_timeout + 5.0,
         on_state=_announcing(health, http, on_ready),
     )
+
+
+def _access(storage: Storage, mode: Mode) -> Access:
+    keys = KeyAccess(storage)
+    return keys if mode.open_tenant is None else DevAccess(keys, tenant=mode.open_tenant)
 
 
 def _each_second(name: str, work: Callable[[], Awaitable[None]]) -> PeriodicService:

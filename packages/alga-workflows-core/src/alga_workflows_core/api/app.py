@@ -12,6 +12,7 @@ from alga_workflows_core.api import openapi, problems
 from alga_workflows_core.api.access import Access, Reader
 from alga_workflows_core.api.routers import (
     actions,
+    calendars,
     definitions,
     operations,
     process,
@@ -21,6 +22,7 @@ from alga_workflows_core.api.routers import (
     waits,
 )
 from alga_workflows_core.catalogue.actions import ActionCatalogue
+from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.bounded import BoundedProcesses
@@ -47,6 +49,7 @@ class ApiParts:
     operations: RunOperations
     blocked: Blocked
     actions: ActionCatalogue
+    calendars: CalendarService
     processes: BoundedProcesses
     health: HealthMonitor
     metrics: Metrics
@@ -73,8 +76,9 @@ def create_app(parts: ApiParts) -> ASGIApp:
         waits.router(parts.decisions),
         operations.router(parts.operations),
         actions.router(parts.actions),
+        calendars.router(parts.calendars),
         schemas.router(),
-        simulate.router(parts.processes, parts.actions),
+        simulate.router(parts.processes, parts.actions, parts.calendars),
     ):
         app.include_router(router, prefix=API)
     app.include_router(process.router(parts.health, parts.metrics, parts.sdk_metrics))

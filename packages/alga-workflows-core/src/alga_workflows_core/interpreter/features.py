@@ -9,7 +9,6 @@ NOT_RUN = frozenset(
         "event.wait",
         "human.task",
         "payloadSchemaRef",
-        "time.wait.businessTime",
         "trigger",
     }
 )

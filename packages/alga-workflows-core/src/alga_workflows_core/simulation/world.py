@@ -16,7 +16,7 @@ from alga_workflows_core.interpreter.facts import Fact
 from alga_workflows_core.interpreter.performing import GRACE
 from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.interpreter.waits import Closing, Wait, decided
-from alga_workflows_core.interpreter.working_time import working_time_due
+from alga_workflows_core.interpreter.working_time import OWN_CALENDAR, working_time_due
 from alga_workflows_core.simulation.answers import (
     Entries,
     answered_task,
@@ -151,7 +151,8 @@ class SimulatedWorld:
         await self._clock.wait_until(ready, due, place)
 
     async def business_due(self, duration: str, calendar: str | None) -> datetime:
-        return working_time_due(self._calendars, calendar, duration, self.now())
+        found = self._calendars.get(calendar or OWN_CALENDAR)
+        return working_time_due(found, calendar, duration, self.now())
 
     def start(self, call: ActionCall) -> SimulatedAttempt:
         self.calls.append(call)

@@ -320,3 +320,18 @@ sweeps = Table(
     Column("due_at", DateTime(timezone=True), nullable=False),
     _timestamp("swept_until"),
 )
+
+calendars = Table(
+    "alga_calendars",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("name", Text(collation="C"), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False, server_default=text("1")),
+    _timestamp("created_at", required=True),
+    Column("created_by", Text, nullable=False),
+    _timestamp("updated_at", required=True),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("tenant", "name"),
+)

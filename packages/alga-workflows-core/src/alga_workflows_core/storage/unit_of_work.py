@@ -19,6 +19,7 @@ from alga_workflows_core.infra.database import Database, first_line, sqlstate
 from alga_workflows_core.storage.across_tenants import AcrossTenants
 from alga_workflows_core.storage.advertised_actions import AdvertisedActions
 from alga_workflows_core.storage.api_keys import ApiKeys
+from alga_workflows_core.storage.calendars import Calendars
 from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
 from alga_workflows_core.storage.events import Events
@@ -53,6 +54,7 @@ class UnitOfWork:
     waits: Waits
     data: Data
     events: Events
+    calendars: Calendars
 
     @classmethod
     def of(cls, connection: AsyncConnection, tenant: str) -> UnitOfWork:
@@ -68,6 +70,7 @@ class UnitOfWork:
             data=Data(connection, tenant),
             advertised=AdvertisedActions(connection, tenant),
             events=Events(connection, tenant),
+            calendars=Calendars(connection, tenant),
         )
 
 
