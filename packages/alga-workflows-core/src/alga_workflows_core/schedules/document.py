@@ -18,6 +18,8 @@ from alga_workflows_core.definition.values import moment_fault
 from alga_workflows_core.schedules.cron import LONGEST, parse_cron
 from alga_workflows_core.schedules.times import (
     EPOCH,
+    FIRST_YEAR,
+    LAST_YEAR,
     BoundedTimes,
     CronTimes,
     OneTime,
@@ -82,7 +84,7 @@ def _moment(text: str) -> str:
     found = datetime.fromisoformat(text)
     if found.microsecond:
         raise ValueError("It has to be a whole second")
-    if not 1970 < found.year < 2999:
+    if not FIRST_YEAR < found.year < LAST_YEAR:
         raise ValueError("It has to be in the years 1971 to 2998")
     return text
 
