@@ -24,6 +24,7 @@ from alga_workflows_core.types.states import (
     EVENT_TRANSITIONS,
     FINAL_RUN_STATES,
     RUN_TRANSITIONS,
+    SCHEDULE_TRANSITIONS,
     STEP_TRANSITIONS,
     WAIT_TRANSITIONS,
     RunStatus,
@@ -40,6 +41,7 @@ TABLES: dict[str, Mapping[StrEnum, frozenset[StrEnum]]] = {
     "wait": {**WAIT_TRANSITIONS},
     "delivery": {**DELIVERY_TRANSITIONS},
     "event": {**EVENT_TRANSITIONS},
+    "schedule": {**SCHEDULE_TRANSITIONS},
 }
 
 

@@ -25,6 +25,8 @@ from alga_workflows_core.storage.definitions import Definitions
 from alga_workflows_core.storage.events import Events
 from alga_workflows_core.storage.open_runs import OpenRuns
 from alga_workflows_core.storage.runs import Runs
+from alga_workflows_core.storage.schedule_fires import ScheduleFires
+from alga_workflows_core.storage.schedules import Schedules
 from alga_workflows_core.storage.steps import Steps
 from alga_workflows_core.storage.waits import Waits
 
@@ -54,6 +56,8 @@ class UnitOfWork:
     waits: Waits
     data: Data
     events: Events
+    schedules: Schedules
+    schedule_fires: ScheduleFires
     calendars: Calendars
 
     @classmethod
@@ -70,6 +74,8 @@ class UnitOfWork:
             data=Data(connection, tenant),
             advertised=AdvertisedActions(connection, tenant),
             events=Events(connection, tenant),
+            schedules=Schedules(connection, tenant),
+            schedule_fires=ScheduleFires(connection, tenant),
             calendars=Calendars(connection, tenant),
         )
 
