@@ -40,6 +40,9 @@ class Events:
         self._world = world
         self._early: dict[UUID, JsonObject | None] = {}
 
+    async def lock(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> None:
+        pass
+
     async def opened(
         self,
         work: UnitOfWork,  # noqa: ARG002
@@ -61,6 +64,9 @@ class Tasks:
 
     def __init__(self, world: World) -> None:
         self._world = world
+
+    async def lock(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> None:
+        pass
 
     async def opened(
         self,
@@ -100,6 +106,9 @@ class Children:
         self._world = world
         self._begun: set[UUID] = set()
         self._run_ids: dict[UUID, UUID] = {}
+
+    async def lock(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> None:
+        pass
 
     async def opened(
         self,

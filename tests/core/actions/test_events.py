@@ -47,6 +47,7 @@ async def test_an_event_is_staged(kept: Kept) -> None:
 
     (row,) = await rows(kept.storage)
     assert row.pop("received_at") is not None
+    assert row.pop("accept_due_at") is not None
     assert isinstance(row.pop("id"), UUID)
     assert row == {
         "tenant": INVOCATION.tenant,
@@ -58,7 +59,12 @@ async def test_an_event_is_staged(kept: Kept) -> None:
         "data": {"order": 17},
         "state": "STAGED",
         "published_by_run": INVOCATION.run_id,
+        "for_run": None,
+        "occurred_at": None,
         "accepted_at": None,
+        "accept_attempts": 0,
+        "position": None,
+        "refusal": None,
     }
 
 

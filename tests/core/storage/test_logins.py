@@ -19,9 +19,9 @@ from alga_workflows_core.errors import SettingsError
 from alga_workflows_core.infra.database import Database, sqlstate
 from alga_workflows_core.infra.devstack.postgres import PostgresServer
 from alga_workflows_core.infra.settings import DatabaseSettings, load
+from alga_workflows_core.storage.columns import metadata
 from alga_workflows_core.storage.migrate import check_revision, expected_revision, migrate
 from alga_workflows_core.storage.runs import NewRun
-from alga_workflows_core.storage.tables import metadata
 from alga_workflows_core.storage.unit_of_work import Storage
 
 OWNER, WORKER = "owner", "worker"

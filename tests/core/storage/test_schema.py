@@ -9,16 +9,19 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from alga_workflows_core.infra.database import Database
+from alga_workflows_core.storage.columns import metadata
 from alga_workflows_core.storage.migrate import VERSION_TABLE
-from alga_workflows_core.storage.tables import metadata
 
 NOT_OF_TENANTS = {"alga_state_transitions", "alga_sweeps", VERSION_TABLE}
 ACROSS_TENANTS = {
     "alga_advertise_action",
     "alga_authenticate",
     "alga_claim_deliveries",
+    "alga_claim_events",
+    "alga_stage_event",
     "alga_claim_reconciling",
     "alga_claim_run_starts",
+    "alga_claim_schedules",
     "alga_claim_sweep",
     "alga_end_sweep",
     "alga_find_runs",

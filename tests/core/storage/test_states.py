@@ -219,7 +219,7 @@ async def test_a_state_that_does_not_exist_cannot_be_inserted(
         "UPDATE workflow_definition_versions SET note = 'changed'",
         "UPDATE workflow_definition_versions SET document = '{}'",
         "DELETE FROM workflow_definition_versions",
-        "TRUNCATE workflow_definition_versions",
+        "TRUNCATE workflow_definition_versions CASCADE",
     ],
 )
 async def test_a_published_version_cannot_be_changed_or_removed(

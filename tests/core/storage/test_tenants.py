@@ -17,10 +17,11 @@ from sqlalchemy.exc import DBAPIError
 
 from alga_workflows_core.infra.database import Database, sqlstate
 from alga_workflows_core.infra.settings import DatabaseSettings, load
+from alga_workflows_core.storage.columns import metadata
 from alga_workflows_core.storage.definitions import NewVersion
 from alga_workflows_core.storage.entries import NewValue, Page
+from alga_workflows_core.storage.events import NewEvent
 from alga_workflows_core.storage.open_runs import RunEnding
-from alga_workflows_core.storage.tables import metadata
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.types.states import RunStatus, StepStatus
 from tests.core.storage import rows
@@ -42,13 +43,15 @@ VALUE = NewValue(value={"n": 1}, size=8)
 async def stage(work: UnitOfWork, event_id: str) -> bool:
     """An event, unless it is there."""
     return await work.events.stage(
-        source="shop",
-        event_id=event_id,
-        event_type="ORDER_PAID",
-        subject=None,
-        correlation_key="17",
-        data={"n": 1},
-        published_by_run=RUN,
+        NewEvent(
+            source="shop",
+            event_id=event_id,
+            type="ORDER_PAID",
+            subject=None,
+            correlation_key="17",
+            data={"n": 1},
+            published_by_run=RUN,
+        )
     )
 
 

@@ -23,6 +23,10 @@ from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.advertising import AdvertisingActivities
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.events.accepting import Acceptor
+from alga_workflows_core.events.relay import Relay
+from alga_workflows_core.events.triggers import TriggerDeliveries
+from alga_workflows_core.events.waits import EventWaitRules
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.egress.client import create_client
@@ -30,7 +34,6 @@ from alga_workflows_core.infra.health import Check, HealthMonitor
 from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.http import HttpServer
 from alga_workflows_core.infra.metrics import Metrics, TemporalTelemetry, temporal_runtime
-from alga_workflows_core.infra.settings import ProcessSettings
 from alga_workflows_core.infra.supervisor import (
     Backoff,
     PeriodicService,
@@ -47,7 +50,7 @@ from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.deliverer import Deliverer
 from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.operations import RunOperations
-from alga_workflows_core.runs.reconciler import Reconciler, ReconcilerSettings
+from alga_workflows_core.runs.reconciler import Reconciler
 from alga_workflows_core.runs.reconciler_sweep import RunSweeper
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.service import RunService
@@ -108,78 +111,88 @@ async def serve(
         await check_revision(database)
         http_client = create_client(settings.egress.policy)
         undo.push_async_callback(http_client.aclose)
-        builtin = builtin_actions(http_client, Storage(database))
-        registry = Registry([*builtin, *mode.extra_actions])
-        supervisor = _compose(
-            settings, mode, database, client, telemetry, registry, on_ready=on_ready, stopping=stop
+        storage = Storage(database)
+        hints = Hints(database, settings.database)
+        base = _Base(
+            settings=settings,
+            mode=mode,
+            client=client,
+            storage=storage,
+            registry=Registry([*builtin_actions(http_client, storage), *mode.extra_actions]),
+            hints=hints,
+            closed=ClosedRuns(hints),
+            metrics=Metrics(),
+            telemetry=telemetry,
         )
+        supervisor = _compose(base, database, on_ready=on_ready, stopping=stop)
         await supervisor.run(stop)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Base:
+    """What every part is made of."""
+
+    settings: ServiceSettings
+    mode: Mode
+    client: Client
+    storage: Storage
+    registry: Registry
+    hints: Hints
+    closed: ClosedRuns
+    metrics: Metrics
+    telemetry: TemporalTelemetry
+
+
 def _compose(
-    settings: ServiceSettings,
-    mode: Mode,
+    base: _Base,
     database: Database,
-    client: Client,
-    telemetry: TemporalTelemetry,
-    registry: Registry,
     *,
     on_ready: Callable[[str], None] | None,
     stopping: asyncio.Event,
 ) -> Supervisor:
-    metrics = Metrics()
-    storage = Storage(database)
-    hints = Hints(database, settings.database)
-    closed = ClosedRuns(hints)
-    health = _health(settings, database, client, metrics)
-    keeping = _keeping(settings.reconciler, storage, client, closed, metrics, mode)
-    starter = _each_second("run-starter", keeping.starter.start_due)
-    deliverer = _each_second("deliverer", Deliverer(storage=storage, client=client).deliver_due)
-    activities = RunActivities(
-        performer=Performer(registry, ledger=Ledger(storage), secrets=settings.secrets.provider()),
-        rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
-        waits=WaitDesk(storage, poke=deliverer.poke),
-        calendars=StoredCalendars(storage),
-    )
-    catalogue = ActionCatalogue(storage=storage, own=registry.specs())
-    advertising = AdvertisingActivities(storage=storage, own=registry.specs())
-    served = [*activities.all(), *advertising.all()]
-    poller = _poller(settings.process, client, registry, served, mode.worker)
+    health = _health(base, database)
+    keeping = _keeping(base)
+    launcher = Launcher(base.storage)
+    routing = _routing(base, launcher, keeping.start)
     app = create_app(
         ApiParts(
-            access=_access(storage, mode),
-            definitions=DefinitionService(storage=storage, actions=catalogue),
+            access=_access(base),
+            definitions=DefinitionService(storage=base.storage, actions=_actions(base)),
             runs=RunService(
-                storage=storage,
-                launcher=Launcher(storage),
-                closed=closed,
-                poke=starter.poke,
+                storage=base.storage,
+                launcher=launcher,
+                closed=base.closed,
+                poke=keeping.start.poke,
                 stopping=stopping,
             ),
-            decisions=Decisions(storage, poke=deliverer.poke),
-            blocked=Blocked(client, after=settings.runs.blocked_after),
-            actions=catalogue,
-            calendars=CalendarService(storage=storage),
+            decisions=Decisions(base.storage, poke=routing.deliver.poke),
+            blocked=Blocked(base.client, after=base.settings.runs.blocked_after),
+            actions=_actions(base),
+            calendars=CalendarService(storage=base.storage),
             operations=keeping.operations,
             processes=BoundedProcesses(),
             health=health,
-            metrics=metrics,
-            sdk_metrics=telemetry.scrape,
+            metrics=base.metrics,
+            sdk_metrics=base.telemetry.scrape,
             version=version("alga-workflows-core"),
         )
     )
-    http = HttpServer(app, host=settings.http.host, port=settings.http.port)
+    http = HttpServer(app, host=base.settings.http.host, port=base.settings.http.port)
+    services = [
+        health,
+        base.hints,
+        *base.mode.extra_services,
+        _poller(base, _activities(base, routing)),
+        *keeping.services,
+        *routing.services,
+        http,
+    ]
     return Supervisor(
-        [health, hints, *mode.extra_services, poller, starter, deliverer, *keeping.services, http],
+        services,
         # Activities get the time that was promised them; the SDK needs a moment more to end.
-        stop_timeout=settings.process.stop_timeout + 5.0,
+        stop_timeout=base.settings.process.stop_timeout + 5.0,
         on_state=_announcing(health, http, on_ready),
     )
-
-
-def _access(storage: Storage, mode: Mode) -> Access:
-    keys = KeyAccess(storage)
-    return keys if mode.open_tenant is None else DevAccess(keys, tenant=mode.open_tenant)
 
 
 def _each_second(name: str, work: Callable[[], Awaitable[None]]) -> PeriodicService:
@@ -187,26 +200,31 @@ def _each_second(name: str, work: Callable[[], Awaitable[None]]) -> PeriodicServ
     return PeriodicService(name, 1.0, work, backoff=Backoff(longest=2.0))
 
 
+def _access(base: _Base) -> Access:
+    keys = KeyAccess(base.storage)
+    open_tenant = base.mode.open_tenant
+    return keys if open_tenant is None else DevAccess(keys, tenant=open_tenant)
+
+
+def _actions(base: _Base) -> ActionCatalogue:
+    return ActionCatalogue(storage=base.storage, own=base.registry.specs())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Keeping:
     """What keeps rows of runs and Temporal in step."""
 
-    starter: RunStarter
+    start: PeriodicService
     operations: RunOperations
     services: tuple[Service, ...]
 
 
-def _keeping(
-    settings: ReconcilerSettings,
-    storage: Storage,
-    client: Client,
-    closed: ClosedRuns,
-    metrics: Metrics,
-    mode: Mode,
-) -> _Keeping:
+def _keeping(base: _Base) -> _Keeping:
+    settings = base.settings.reconciler
+    storage, metrics = base.storage, base.metrics
     after = timedelta(seconds=settings.after)
-    executions = Executions(client)
-    closer = RunCloser(storage=storage, closed=closed, metrics=metrics)
+    executions = Executions(base.client)
+    closer = RunCloser(storage=storage, closed=base.closed, metrics=metrics)
     reconciler = Reconciler(
         storage=storage, executions=executions, closer=closer, metrics=metrics, after=after
     )
@@ -219,20 +237,23 @@ def _keeping(
         every=timedelta(seconds=settings.sweep_interval),
         after=after,
     )
+    starter = RunStarter(
+        storage=storage,
+        client=base.client,
+        metrics=metrics,
+        executions=executions,
+        reconciler=reconciler,
+        closer=closer,
+        task_timeout=base.mode.task_timeout,
+    )
+    start = _each_second("run-starter", starter.start_due)
     return _Keeping(
-        starter=RunStarter(
-            storage=storage,
-            client=client,
-            metrics=metrics,
-            executions=executions,
-            reconciler=reconciler,
-            closer=closer,
-            task_timeout=mode.task_timeout,
-        ),
+        start=start,
         operations=RunOperations(
             storage=storage, executions=executions, reconciler=reconciler, closer=closer
         ),
         services=(
+            start,
             PeriodicService("reconciler", settings.poll_interval, reconciler.look),
             # It is some process's turn each interval; this asks whether it is ours.
             PeriodicService("run-sweeper", settings.sweep_interval / 2, sweeper.sweep),
@@ -240,41 +261,67 @@ def _keeping(
     )
 
 
-def _poller(
-    process: ProcessSettings,
-    client: Client,
-    registry: Registry,
-    activities: Sequence[Callable[..., Awaitable[Any]]],
-    options: WorkerOptions,
-) -> Poller:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Routing:
+    """What takes events to runs, and tells runs what has ended their waits."""
+
+    deliver: PeriodicService
+    services: tuple[Service, ...]
+
+
+def _routing(base: _Base, launcher: Launcher, start: PeriodicService) -> _Routing:
+    storage = base.storage
+    triggers = TriggerDeliveries(storage, launcher.start_for_event, started=start.poke)
+    deliverer = Deliverer(storage=storage, client=base.client, elsewhere={"trigger": triggers})
+    deliver = _each_second("deliverer", deliverer.deliver_due)
+    relay = Relay(
+        storage=storage, acceptor=Acceptor(storage), metrics=base.metrics, delivers=deliver.poke
+    )
+    return _Routing(deliver=deliver, services=(_each_second("relay", relay.accept_due), deliver))
+
+
+def _activities(base: _Base, routing: _Routing) -> Sequence[Callable[..., Awaitable[Any]]]:
+    storage, registry = base.storage, base.registry
+    runs = RunActivities(
+        performer=Performer(
+            registry, ledger=Ledger(storage), secrets=base.settings.secrets.provider()
+        ),
+        rows=RowWriter(storage=storage, closed=base.closed, metrics=base.metrics),
+        waits=WaitDesk(storage, {"event": EventWaitRules()}, poke=routing.deliver.poke),
+        calendars=StoredCalendars(storage),
+    )
+    advertising = AdvertisingActivities(storage=storage, own=registry.specs())
+    return [*runs.all(), *advertising.all()]
+
+
+def _poller(base: _Base, activities: Sequence[Callable[..., Awaitable[Any]]]) -> Poller:
+    process = base.settings.process
     return Poller(
-        client,
+        base.client,
         lambda: build_worker(
-            client,
-            registry=registry,
+            base.client,
+            registry=base.registry,
             activities=activities,
             build_id=process.build_id,
             graceful_shutdown=timedelta(seconds=process.stop_timeout),
-            options=options,
+            options=base.mode.worker,
         ),
         build_id=process.build_id,
     )
 
 
-def _health(
-    settings: ServiceSettings, database: Database, client: Client, metrics: Metrics
-) -> HealthMonitor:
+def _health(base: _Base, database: Database) -> HealthMonitor:
     """Watches the two servers that every request needs."""
     return HealthMonitor(
         [
             Check(name="postgresql", probe=database.ping, address=database.address),
             Check(
                 name="temporal",
-                probe=lambda: describe_namespace(client),
-                address=settings.temporal.address,
+                probe=lambda: describe_namespace(base.client),
+                address=base.settings.temporal.address,
             ),
         ],
-        on_change=metrics.dependency,
+        on_change=base.metrics.dependency,
     )
 
 

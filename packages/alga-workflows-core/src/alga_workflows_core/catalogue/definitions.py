@@ -14,6 +14,7 @@ from alga_workflows_core.catalogue.actions import ActionCatalogue, actions_calle
 from alga_workflows_core.catalogue.called_workflows import calls_of, workflows_called
 from alga_workflows_core.catalogue.condition import Condition
 from alga_workflows_core.catalogue.draft_condition import require_draft
+from alga_workflows_core.catalogue.event_uses import event_uses
 from alga_workflows_core.catalogue.lifecycle import DefinitionLifecycle
 from alga_workflows_core.catalogue.named_calendars import calendars_of
 from alga_workflows_core.definition.action_spec import ActionSpec
@@ -154,6 +155,8 @@ class DefinitionService:
                 pinned = [called[key] for key in sorted(actions_called(document)) if key in called]
                 new = _new_version(definition.draft, definition.draft_hash, validated, pinned, note)
                 version = await work.definitions.add_version(definition_id, new, by=by)
+                uses = [] if validated.definition is None else event_uses(validated.definition)
+                await work.event_uses.add(definition_id, version.version, uses)
                 created = True
             if definition.active_version != version.version:
                 await work.definitions.activate(definition_id, version.version, by=by)

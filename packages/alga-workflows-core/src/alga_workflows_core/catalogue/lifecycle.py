@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import structlog
 
-from alga_workflows_core.errors import ConflictError, NotFoundError
+from alga_workflows_core.errors import Category, ConflictError, ErrorInfo, NotFoundError
 from alga_workflows_core.storage.definitions import DefinitionRow
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.types.states import DEFINITION_TRANSITIONS, DefinitionState, may_become
@@ -51,6 +51,7 @@ class DefinitionLifecycle:
             )
             if not is_so:
                 await work.definitions.activate(definition_id, number, by=by)
+                await work.deliveries.release(definition_id)
             changed = await _locked(work, definition_id)
         if not is_so:
             _tell(tenant, changed)
@@ -77,9 +78,21 @@ class DefinitionLifecycle:
                 return definition
             _refuse_unless_legal(definition, state)
             await work.definitions.set_state(definition_id, state, by=by)
+            if state is DefinitionState.ACTIVE:
+                await work.deliveries.release(definition_id)
+            elif state is DefinitionState.ARCHIVED:
+                await work.deliveries.drop_held(definition_id, _archived(definition_id).as_json())
             changed = await _locked(work, definition_id)
         _tell(tenant, changed)
         return changed
+
+
+def _archived(definition_id: str) -> ErrorInfo:
+    return ErrorInfo(
+        code="DEFINITION_NOT_ACTIVE",
+        category=Category.VALIDATION,
+        message=f"Definition {definition_id!r} was archived while this was held.",
+    )
 
 
 async def _locked(work: UnitOfWork, definition_id: str) -> DefinitionRow:

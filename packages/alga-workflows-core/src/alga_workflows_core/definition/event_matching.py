@@ -2,13 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import cast
 
 from alga_workflows_core.types.json import Json, JsonObject
 
 _MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A wait takes the event, by its match of this index."""
+
+    match: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The wait's match of this index looks for such events; its filter of that index refuses this
+    one."""
+
+    match: int
+    filter: int
+
+
+def offer(
+    event: JsonObject,
+    keys: Collection[str],
+    detail: JsonObject,
+    *,
+    reaches: Callable[[JsonObject], bool] = lambda match: True,  # noqa: ARG005
+) -> Taken | Refused | None:
+    """What an open wait makes of an event that has these keys; None: it does not concern it.
+
+    `detail` is that of an event wait (`interpreter.waits.Wait`). Matches that do not `reach` the
+    event are left out: those that do not look back so far.
+    """
+    refused: Refused | None = None
+    for index, match in enumerate(detail["matches"]):
+        if not (concerns(match, event, keys) and reaches(match)):
+            continue
+        refusal = first_refusal(event, match["filters"])
+        if refusal is None:
+            return Taken(index)
+        refused = refused or Refused(index, refusal)
+    if refused is None:
+        return None
+    for match in detail.get("besides", ()):
+        taken = concerns(match, event, keys) and reaches(match)
+        if taken and first_refusal(event, match["filters"]) is None:
+            # Another wait of the same step will take it.
+            return None
+    return refused
+
+
+def concerns(match: JsonObject, event: JsonObject, keys: Collection[str]) -> bool:
+    """Whether a match looks for events of this name and one of these keys."""
+    key: str | None = match["correlationKey"]
+    return bool(match["eventName"] == event["name"]) and (key is None or key in keys)
 
 
 def first_refusal(event: JsonObject, filters: Sequence[JsonObject]) -> int | None:

@@ -71,6 +71,12 @@ class Metrics:
             registry=self.registry,
             buckets=_HTTP_BUCKETS,
         )
+        self._events = Counter(
+            "alga_events_total",
+            "Events of the inbox, by what became of them.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self._dependency_up = Gauge(
             "alga_dependency_up",
             "1 while a dependency answers, else 0.",
@@ -89,6 +95,10 @@ class Metrics:
     def reconciled(self, deed: str) -> None:
         """Count one thing that was not as it should be; `deed` is one of a few fixed words."""
         self._reconciled.labels(deed=deed).inc()
+
+    def events(self, outcome: str, count: int) -> None:
+        """Count events of the inbox; `outcome` is one of a few fixed words."""
+        self._events.labels(outcome=outcome).inc(count)
 
     def row_flush(self, seconds: float) -> None:
         """Take note of how long one batch of rows took."""

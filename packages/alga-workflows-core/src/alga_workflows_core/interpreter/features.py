@@ -6,10 +6,8 @@ NOT_RUN = frozenset(
     {
         "concurrency",
         "control.callWorkflow",
-        "event.wait",
         "human.task",
         "payloadSchemaRef",
-        "trigger",
     }
 )
 """Features as `validation.checks.support.Feature` names them: types of steps, fields."""

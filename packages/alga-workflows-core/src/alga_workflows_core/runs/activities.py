@@ -65,9 +65,12 @@ class RunActivities:
     async def flush(self, request: FlushRequest) -> FlushResult:
         """Write facts as rows; repeated by Temporal until it works."""
         identity, resolution, still_open = request.run, None, False
+        ends = [] if request.closes is None else [request.closes.id]
         async with self._rows.unit_of_work(identity) as work:
+            if request.opens is not None:
+                await self._waits.lock(work, identity, request.opens)
             rows, newer = await self._rows.apply(
-                work, identity, request.temporal_run_id, request.batch
+                work, identity, request.temporal_run_id, request.batch, ends=ends
             )
             if not newer and await self._rows.is_over(work, identity):
                 return FlushResult(work=request.work)

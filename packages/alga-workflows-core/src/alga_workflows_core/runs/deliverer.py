@@ -1,20 +1,25 @@
-"""Tell runs what has ended their waits: works through the table, so that nothing is lost.
+"""Deliver what is due: works through the table, so that nothing is lost.
 
-Each delivery is closed after Temporal has accepted the signal, and tried again on its own.
+A run is told what has ended its wait, or asked to cancel; a run is started for an event. Each
+delivery is closed after Temporal has accepted it, or together with the row of the run that it
+starts, and tried again on its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Protocol
 from uuid import UUID
 
 import structlog
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
+from alga_workflows_core.errors import Category, ErrorInfo, UnavailableError
+from alga_workflows_core.storage.deliveries import Delivery
 from alga_workflows_core.storage.unit_of_work import Storage
-from alga_workflows_core.storage.waits import Delivery
 from alga_workflows_core.temporal.names import EVENT_SIGNAL, workflow_id
 from alga_workflows_core.temporal.wire import WakeSignal
 from alga_workflows_core.types.states import DeliveryState
@@ -38,12 +43,28 @@ UNAVAILABLE = frozenset(
 )
 
 
-class Deliverer:
-    """Claims due deliveries in batches and sends each as a signal."""
+class DeliversElsewhere(Protocol):
+    """Delivers what is no message to a run."""
 
-    def __init__(self, *, storage: Storage, client: Client) -> None:
+    async def deliver(self, tenant: str, delivery: Delivery) -> None:
+        """Deliver and close it, or close it for good with the reason. What is raised has it tried
+        again; UnavailableError does not count."""
+        ...
+
+
+class Deliverer:
+    """Claims due deliveries in batches and delivers each. `elsewhere`: by kind."""
+
+    def __init__(
+        self,
+        *,
+        storage: Storage,
+        client: Client,
+        elsewhere: Mapping[str, DeliversElsewhere] | None = None,
+    ) -> None:
         self._storage = storage
         self._client = client
+        self._elsewhere = elsewhere or {}
 
     async def deliver_due(self) -> None:
         """Deliver everything that is due now."""
@@ -57,7 +78,10 @@ class Deliverer:
     async def _deliver(self, limit: asyncio.Semaphore, tenant: str, delivery_id: UUID) -> None:
         async with limit:
             try:
-                await self._deliver_one(tenant, delivery_id)
+                async with self._storage.unit_of_work(tenant) as work:
+                    delivery = await work.deliveries.pending(delivery_id)
+                if delivery is not None:
+                    await self._deliver_one(tenant, delivery)
             except Exception:
                 # It must not hold up the others; its lease brings it back.
                 log.exception(
@@ -67,32 +91,66 @@ class Deliverer:
                     tenant=tenant,
                 )
 
-    async def _deliver_one(self, tenant: str, delivery_id: UUID) -> None:
-        async with self._storage.unit_of_work(tenant) as work:
-            delivery = await work.waits.delivery(delivery_id)
-        if delivery is None:
+    async def _deliver_one(self, tenant: str, delivery: Delivery) -> None:
+        elsewhere = self._elsewhere.get(delivery.kind)
+        if elsewhere is None:
+            await self._tell_run(tenant, delivery)
             return
         try:
-            await self._client.get_workflow_handle(workflow_id(delivery.run_id)).signal(
-                EVENT_SIGNAL,
-                WakeSignal(wait_id=delivery.wait_id, resolution=delivery.resolution),
-                rpc_timeout=RPC_TIMEOUT,
+            await elsewhere.deliver(tenant, delivery)
+        except UnavailableError as error:
+            await self._again(tenant, delivery, str(error), away=True)
+        except Exception as error:
+            log.exception(
+                f"Delivery {delivery.id} failed; it will be tried again",
+                action="delivery.failed",
+                delivery_id=str(delivery.id),
+                tenant=tenant,
             )
-        except RPCError as error:
-            await self._not_delivered(tenant, delivery, error)
-            return
-        async with self._storage.unit_of_work(tenant) as work:
-            await work.waits.delivered(delivery_id, DeliveryState.DELIVERED)
+            # What it is stays in the log: a text that nobody has looked at may hold anything.
+            await self._again(tenant, delivery, type(error).__name__, away=False)
 
-    async def _not_delivered(self, tenant: str, delivery: Delivery, error: RPCError) -> None:
-        away = error.status in UNAVAILABLE
-        async with self._storage.unit_of_work(tenant) as work:
+    async def _tell_run(self, tenant: str, delivery: Delivery) -> None:
+        try:
+            await _send(self._client.get_workflow_handle(workflow_id(delivery.run_id)), delivery)
+        except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
-                await work.waits.delivered(delivery.id, DeliveryState.GONE)
-            elif not away and delivery.attempts >= MOST_ATTEMPTS:
-                await work.waits.delivered(delivery.id, DeliveryState.DEAD)
+                await self._close(tenant, delivery, DeliveryState.GONE)
             else:
-                delay = min(LONGEST_DELAY, 2.0 ** min(delivery.attempts, 10)) if not away else 1.0
-                await work.waits.postpone_delivery(
-                    delivery.id, delay, error.message, counts=not away
-                )
+                away = error.status in UNAVAILABLE
+                await self._again(tenant, delivery, error.message, away=away)
+            return
+        await self._close(tenant, delivery, DeliveryState.DELIVERED)
+
+    async def _again(self, tenant: str, delivery: Delivery, why: str, *, away: bool) -> None:
+        if not away and delivery.attempts >= MOST_ATTEMPTS:
+            given_up = ErrorInfo(
+                code="DELIVERY_FAILED",
+                category=Category.TRANSIENT,
+                message=f"It failed {delivery.attempts} times, the last time so: {why}.",
+                retryable=True,
+            )
+            await self._close(tenant, delivery, DeliveryState.DEAD, given_up)
+            return
+        delay = 1.0 if away else min(LONGEST_DELAY, 2.0 ** min(delivery.attempts, 10))
+        async with self._storage.unit_of_work(tenant) as work:
+            await work.deliveries.postpone(delivery.id, delay, why, counts=not away)
+
+    async def _close(
+        self,
+        tenant: str,
+        delivery: Delivery,
+        state: DeliveryState,
+        error: ErrorInfo | None = None,
+    ) -> None:
+        async with self._storage.unit_of_work(tenant) as work:
+            as_json = None if error is None else error.as_json()
+            await work.deliveries.close(delivery.id, state, as_json)
+
+
+async def _send(run: WorkflowHandle[object, object], delivery: Delivery) -> None:
+    if delivery.kind == "cancel":
+        await run.cancel(rpc_timeout=RPC_TIMEOUT)
+    elif delivery.wait_id is not None and delivery.resolution is not None:
+        wake = WakeSignal(wait_id=delivery.wait_id, resolution=delivery.resolution)
+        await run.signal(EVENT_SIGNAL, wake, rpc_timeout=RPC_TIMEOUT)

@@ -14,6 +14,7 @@ import structlog
 from alga_workflows_core.definition.canonical import canonical, content_hash
 from alga_workflows_core.errors import ConflictError, InputError, NotFoundError, TooLargeError
 from alga_workflows_core.storage.definitions import DefinitionRow, VersionRow
+from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
 from alga_workflows_core.storage.runs import NewRun, RunRow
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.temporal.names import run_id
@@ -55,7 +56,13 @@ class Launcher:
         self._storage = storage
 
     async def launch(self, request: LaunchRequest) -> Launched:
-        """Commit the run's row, or find it.
+        """Commit the run's row, or find it; raises what `launch_in` raises."""
+        async with self._storage.unit_of_work(request.tenant) as work:
+            return await self.launch_in(work, request)
+
+    async def launch_in(self, work: UnitOfWork, request: LaunchRequest) -> Launched:
+        """Write the run's row, or find it, in a transaction of the request's tenant. The run is
+        started after its commit.
 
         Raises NotFoundError (definition, version), ConflictError (not active), TooLargeError
         (payload), InputError (payload against the schema; `KEY_REUSED` when the key has started
@@ -64,19 +71,17 @@ class Launcher:
         identity = run_id(request.tenant, request.definition_id, request.trigger_type, request.key)
         request_hash = content_hash({"payload": request.payload, "version": request.version})
         _check_size(request.payload)
-        async with self._storage.unit_of_work(request.tenant) as work:
-            found = await work.runs.get(identity)
-            if found is None:
-                version = await _startable(work, request)
-                schema = version.parsed().get("payloadSchema")
-                if schema is not None:
-                    check_payload(schema, request.payload, definition_id=request.definition_id)
-                created = await work.runs.add(_row(request, identity, request_hash, version))
-                found = await work.runs.get(identity)
-            else:
-                created = False
+        found = await work.runs.get(identity)
+        created = False
         if found is None:
-            raise RuntimeError(f"run {identity} was committed and cannot be read")
+            version = await _startable(work, request)
+            schema = version.parsed().get("payloadSchema")
+            if schema is not None:
+                check_payload(schema, request.payload, definition_id=request.definition_id)
+            created = await work.runs.add(_row(request, identity, request_hash, version))
+            found = await work.runs.get(identity)
+        if found is None:
+            raise RuntimeError(f"run {identity} was written and cannot be read")
         if not _is_of(found, request, request_hash):
             raise InputError(
                 f"The key {request.key!r} has started run {identity} with another payload or "
@@ -94,6 +99,21 @@ class Launcher:
                 definition=request.definition_id,
             )
         return Launched(found, created)
+
+    async def start_for_event(
+        self, work: UnitOfWork, definition_id: str, version: int, event_id: UUID, payload: Json
+    ) -> None:
+        """Write the row of the run that an event starts; raises what `launch_in` raises."""
+        request = LaunchRequest(
+            tenant=work.tenant,
+            definition_id=definition_id,
+            trigger_type=EVENT_TRIGGER,
+            key=str(event_id),
+            payload=payload,
+            version=version,
+            by="event",
+        )
+        await self.launch_in(work, request)
 
 
 def _is_of(run: RunRow, request: LaunchRequest, request_hash: str) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from contextlib import AbstractAsyncContextManager
+from uuid import UUID
 
 import structlog
 
@@ -35,9 +37,16 @@ class RowWriter:
         return self._storage.unit_of_work(identity.tenant_id)
 
     async def apply(
-        self, work: UnitOfWork, identity: RunIdentity, temporal_run_id: str, batch: Batch
+        self,
+        work: UnitOfWork,
+        identity: RunIdentity,
+        temporal_run_id: str,
+        batch: Batch,
+        *,
+        ends: Collection[UUID] = (),
     ) -> tuple[Projection, bool]:
-        """Write the batch in a transaction; its rows, and whether the run's was news.
+        """Write the batch in a transaction; its rows, and whether the run's was news. `ends`: waits
+        that the caller will end in the same transaction.
 
         `committed` has to be told of it afterwards.
         """
@@ -47,6 +56,7 @@ class RowWriter:
         if newer or not await self.is_over(work, identity):
             await work.steps.apply(identity.run_id, rows.steps)
             await work.waits.open(rows.opened)
+            await work.waits.lock({*ends, *(wait_id for wait_id, _, _ in rows.closed)})
             for wait_id, status, at in rows.closed:
                 await work.waits.close(wait_id, status, at)
         self._metrics.row_flush(time.perf_counter() - began)

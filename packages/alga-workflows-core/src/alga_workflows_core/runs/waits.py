@@ -33,10 +33,16 @@ _CLOSINGS = {"timed_out": WaitStatus.TIMED_OUT, "canceled": WaitStatus.CANCELED}
 class WaitKindRules(Protocol):
     """What a kind of wait does besides having a row."""
 
+    async def lock(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> None:
+        """In the transaction that opens it, before anything else: take the locks that others take
+        before they touch rows."""
+        ...
+
     async def opened(
         self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
     ) -> JsonObject | None:
-        """In the transaction that opens it; its resolution if there is one already."""
+        """In the transaction that opens it, or finds it open, when its row is there; its resolution
+        if there is one already."""
         ...
 
     async def closing(self, work: UnitOfWork, identity: RunIdentity, wait: WaitRow) -> bool:
@@ -84,6 +90,12 @@ class WaitDesk:
         self._rules = rules or {}
         self._starts = starts
         self._poke = poke
+
+    async def lock(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> None:
+        """Before anything else in the transaction that opens a wait."""
+        rules = self._rules.get(wait.kind)
+        if rules is not None:
+            await rules.lock(work, identity, wait)
 
     async def open(
         self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait

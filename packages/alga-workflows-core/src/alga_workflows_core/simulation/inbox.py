@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from alga_workflows_core.definition.event_matching import first_refusal
+from alga_workflows_core.definition.event_matching import Taken, offer
 from alga_workflows_core.interpreter.waits import Wait
 from alga_workflows_core.types.json import JsonObject
 
@@ -62,29 +62,13 @@ class Inbox:
 
     def _offer(self, received: _Received, wait: Wait, *, look_back: bool = False) -> int | None:
         """Which of the wait's matches takes the event. It is spent if one does, or refuses it."""
-        refused = False
-        for index, match in enumerate(wait.detail["matches"]):
-            if not self._concerns(match, received, look_back=look_back):
-                continue
-            if first_refusal(received.event, match["filters"]) is None:
-                received.spent = True
-                return index
-            refused = True
-        if refused and not self._is_for_others(received, wait, look_back=look_back):
-            received.spent = True
-        return None
+        key = received.event["correlationKey"]
 
-    def _is_for_others(self, received: _Received, wait: Wait, *, look_back: bool) -> bool:
-        return any(
-            self._concerns(match, received, look_back=look_back)
-            and first_refusal(received.event, match["filters"]) is None
-            for match in wait.detail.get("besides", ())
-        )
+        def reaches(match: JsonObject) -> bool:
+            earliest = self.created - timedelta(seconds=match["lookback"])
+            return not look_back or received.at >= earliest
 
-    def _concerns(self, match: JsonObject, received: _Received, *, look_back: bool) -> bool:
-        """Whether a match has the event's name and key, and looks so far back."""
-        event, key = received.event, match["correlationKey"]
-        if event["name"] != match["eventName"] or key not in (None, event["correlationKey"]):
-            return False
-        earliest = self.created - timedelta(seconds=match["lookback"])
-        return not look_back or received.at >= earliest
+        keys = () if key is None else (key,)
+        found = offer(received.event, keys, wait.detail, reaches=reaches)
+        received.spent = received.spent or found is not None
+        return found.match if isinstance(found, Taken) else None

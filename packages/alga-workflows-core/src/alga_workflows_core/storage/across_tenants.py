@@ -82,6 +82,14 @@ class AcrossTenants:
             rows = await connection.execute(statement, {"at_most": at_most, "lease": lease})
             return [(row.tenant, row.run_id) for row in rows]
 
+    async def claim_events(self, at_most: int, lease: timedelta) -> list[tuple[str, UUID]]:
+        """Take STAGED events that are due, as (tenant, row id), in the order of their receipt. The
+        lease grows with each time that one is taken; see `claim_run_starts`."""
+        statement = text("SELECT tenant, event_id FROM alga_claim_events(:at_most, :lease)")
+        async with self._transactions.transaction(_NO_TENANT) as connection:
+            rows = await connection.execute(statement, {"at_most": at_most, "lease": lease})
+            return [(row.tenant, row.event_id) for row in rows]
+
     async def claim_deliveries(self, at_most: int, lease: timedelta) -> list[tuple[str, UUID]]:
         """Take deliveries that are due, as (tenant, delivery id); see `claim_run_starts`."""
         statement = text("SELECT tenant, delivery_id FROM alga_claim_deliveries(:at_most, :lease)")

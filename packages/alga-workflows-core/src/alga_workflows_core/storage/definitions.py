@@ -125,6 +125,12 @@ class Definitions:
         )
         return None if row is None else read(DefinitionRow, row)
 
+    async def get_shared(self, definition_id: str) -> DefinitionRow | None:
+        """One definition; nobody changes it until this transaction ends, and many may know that."""
+        query = select(definitions).where(*self._is(definition_id)).with_for_update(read=True)
+        row = (await self._connection.execute(query)).mappings().one_or_none()
+        return None if row is None else read(DefinitionRow, row)
+
     async def list(self, *, after: str | None, limit: int) -> list[DefinitionRow]:
         """By id, beginning behind `after`."""
         query = select(definitions).where(definitions.c.tenant == self._tenant)

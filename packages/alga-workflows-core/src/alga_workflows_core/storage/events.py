@@ -1,17 +1,107 @@
-"""Rows of events: the inbox of a tenant."""
+"""Rows of events, as those who tell them and those who look at them know them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID, uuid5
 
+from sqlalchemy import func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alga_workflows_core.storage.tables import workflow_events as events
-from alga_workflows_core.types.json import Json
+from alga_workflows_core.infra.database import strict_json
+from alga_workflows_core.storage.event_tables import workflow_events as events
+from alga_workflows_core.storage.rows import read
+from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.states import EventState
 
 # The root of the ids of rows: uuid5(NAMESPACE_DNS, "events.alga-workflows").
 _ROOT = UUID("7761209b-a443-5f67-8b7f-eaea965e7030")
+_STAGE = text("""
+    SELECT alga_stage_event(CAST(:tenant AS text), CAST(:id AS uuid), :source, :event_id, :type,
+                            :subject, :correlation_key, CAST(:data AS json),
+                            CAST(:occurred_at AS timestamptz))
+""")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEvent:
+    """An event in the terms of CloudEvents. `event_id` is unique within `source`;
+    `correlation_key` is what waits find it by; `occurred_at` when it happened, if that is known.
+
+    `published_by_run`: the run that told it. `for_run`: the only run whose waits may have it.
+    """
+
+    source: str
+    event_id: str
+    type: str
+    data: Json
+    subject: str | None = None
+    correlation_key: str | None = None
+    occurred_at: datetime | None = None
+    published_by_run: UUID | None = None
+    for_run: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """An event of the inbox. `position`: the order of acceptance; `refusal`, an `ErrorInfo` as
+    JSON: why it was not accepted."""
+
+    id: UUID
+    source: str
+    event_id: str
+    type: str
+    subject: str | None
+    correlation_key: str | None
+    data: Json
+    state: EventState
+    published_by_run: UUID | None
+    for_run: UUID | None
+    occurred_at: datetime | None
+    received_at: datetime
+    accepted_at: datetime | None
+    position: int | None
+    refusal: JsonObject | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """Which events; of what is None any."""
+
+    type: str | None = None
+    state: EventState | None = None
+    source: str | None = None
+    correlation_key: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def event_row_id(tenant: str, source: str, event_id: str) -> UUID:
+    """The id of the row of an event; the same event always has the same."""
+    # A unit separator occurs in neither, so no two pairs run together.
+    return uuid5(_ROOT, "\x1f".join((tenant, source, event_id)))
+
+
+async def stage_in(connection: AsyncConnection, tenant: str, new: NewEvent) -> bool:
+    """Stage an event in a transaction of anybody who may execute `alga_stage_event`; False if
+    there is such an event already."""
+    staged = await connection.scalar(
+        _STAGE,
+        {
+            "tenant": tenant,
+            "id": event_row_id(tenant, new.source, new.event_id),
+            "source": new.source,
+            "event_id": new.event_id,
+            "type": new.type,
+            "subject": new.subject,
+            "correlation_key": new.correlation_key,
+            "data": strict_json(new.data),
+            "occurred_at": new.occurred_at,
+        },
+    )
+    return bool(staged)
 
 
 class Events:
@@ -21,39 +111,78 @@ class Events:
         self._connection = connection
         self._tenant = tenant
 
-    async def stage(
-        self,
-        *,
-        source: str,
-        event_id: str,
-        event_type: str,
-        subject: str | None,
-        correlation_key: str | None,
-        data: Json,
-        published_by_run: UUID | None,
-    ) -> bool:
+    async def stage(self, new: NewEvent) -> bool:
         """Insert as STAGED: nobody is woken before it has been accepted, in a later transaction.
 
-        The terms are those of CloudEvents; `correlation_key` is what waits find the event by. False
-        if the tenant has an event of this source and id already, which stays as it is.
+        False if the tenant has an event of this source and id already, which stays as it is.
         """
-        # A unit separator occurs in neither, so no two pairs run together.
-        row_id = uuid5(_ROOT, "\x1f".join((self._tenant, source, event_id)))
         result = await self._connection.execute(
             insert(events)
             .values(
                 tenant=self._tenant,
-                id=row_id,
-                source=source,
-                event_id=event_id,
-                type=event_type,
-                subject=subject,
-                correlation_key=correlation_key,
-                data=data,
-                published_by_run=published_by_run,
+                id=event_row_id(self._tenant, new.source, new.event_id),
+                source=new.source,
+                event_id=new.event_id,
+                type=new.type,
+                subject=new.subject,
+                correlation_key=new.correlation_key,
+                data=new.data,
+                occurred_at=new.occurred_at,
+                published_by_run=new.published_by_run,
+                for_run=new.for_run,
             )
             # No index is named: of two at once, one may meet the other in the primary key first.
             .on_conflict_do_nothing()
+            .returning(events.c.id)
+        )
+        return result.one_or_none() is not None
+
+    async def get(self, row_id: UUID) -> EventRow | None:
+        found = await self._connection.execute(
+            select(events).where(events.c.tenant == self._tenant, events.c.id == row_id)
+        )
+        row = found.mappings().one_or_none()
+        return None if row is None else read(EventRow, row)
+
+    async def list(
+        self, which: EventFilter, *, after: tuple[datetime, UUID] | None, limit: int
+    ) -> list[EventRow]:
+        """The newest first, beginning behind `after` (time of receipt and id of a row)."""
+        query = select(events).where(events.c.tenant == self._tenant)
+        for column, wanted in (
+            (events.c.type, which.type),
+            (events.c.state, which.state),
+            (events.c.source, which.source),
+            (events.c.correlation_key, which.correlation_key),
+        ):
+            if wanted is not None:
+                query = query.where(column == wanted)
+        if which.since is not None:
+            query = query.where(events.c.received_at >= which.since)
+        if which.until is not None:
+            query = query.where(events.c.received_at < which.until)
+        if after is not None:
+            query = query.where(tuple_(events.c.received_at, events.c.id) < tuple_(*after))
+        rows = await self._connection.execute(
+            query.order_by(events.c.received_at.desc(), events.c.id.desc()).limit(limit)
+        )
+        return [read(EventRow, row) for row in rows.mappings()]
+
+    async def stage_again(self, row_id: UUID) -> bool:
+        """Have an event that was refused accepted now; False if it is not REFUSED."""
+        result = await self._connection.execute(
+            update(events)
+            .where(
+                events.c.tenant == self._tenant,
+                events.c.id == row_id,
+                events.c.state == EventState.REFUSED,
+            )
+            .values(
+                state=EventState.STAGED,
+                refusal=None,
+                accept_due_at=func.clock_timestamp(),
+                accept_attempts=0,
+            )
             .returning(events.c.id)
         )
         return result.one_or_none() is not None

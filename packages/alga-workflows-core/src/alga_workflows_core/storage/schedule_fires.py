@@ -13,8 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.storage.rows import read
+from alga_workflows_core.storage.schedule_tables import workflow_schedule_fires as fires
 from alga_workflows_core.storage.tables import workflow_runs as runs
-from alga_workflows_core.storage.tables import workflow_schedule_fires as fires
 from alga_workflows_core.types.states import FINAL_RUN_STATES
 
 _NEWEST = 20

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.storage.rows import read
-from alga_workflows_core.storage.tables import workflow_schedules as schedules
+from alga_workflows_core.storage.schedule_tables import workflow_schedules as schedules
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import ScheduleState
 

@@ -8,9 +8,6 @@ security.
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -21,55 +18,29 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     Uuid,
-    func,
     text,
 )
 
-metadata = MetaData()
-
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-class _Prose(TypeDecorator[str]):
-    """Text that people wrote for people. What no `text` column takes (NUL, half of a surrogate
-    pair) becomes U+FFFD: a name must not keep the row of a run from being written."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Any) -> str | None:  # noqa: ARG002
-        return None if value is None else _UNSTORABLE.sub("\ufffd", value)
-
-
-def _timestamp(name: str, *, required: bool = False) -> Column[object]:
-    """A point in time; a required one is stamped by the database's clock."""
-    if required:
-        return Column(
-            name, DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()
-        )
-    return Column(name, DateTime(timezone=True))
-
+from alga_workflows_core.storage.columns import Prose, metadata, timestamp
 
 workflow_definitions = Table(
     "workflow_definitions",
     metadata,
     Column("tenant", Text, nullable=False),
     Column("id", Text, nullable=False),
-    Column("name", _Prose, nullable=False),
+    Column("name", Prose, nullable=False),
     Column("state", Text, nullable=False, server_default=text("'DRAFT'")),
     Column("draft", Text),
     Column("draft_hash", Text),
     Column("active_version", Integer),
-    _timestamp("created_at", required=True),
+    timestamp("created_at", required=True),
     Column("created_by", Text, nullable=False),
-    _timestamp("updated_at", required=True),
+    timestamp("updated_at", required=True),
     Column("updated_by", Text, nullable=False),
     PrimaryKeyConstraint("tenant", "id"),
 )
@@ -85,8 +56,8 @@ workflow_definition_versions = Table(
     Column("actions", JSON(), nullable=False),
     Column("engine", Integer, nullable=False),
     Column("expression_engine", Text, nullable=False),
-    Column("note", _Prose),
-    _timestamp("published_at", required=True),
+    Column("note", Prose),
+    timestamp("published_at", required=True),
     Column("published_by", Text, nullable=False),
     PrimaryKeyConstraint("tenant", "definition_id", "version"),
     UniqueConstraint("tenant", "definition_id", "hash"),
@@ -115,14 +86,14 @@ workflow_runs = Table(
     Column("temporal_namespace", Text),
     Column("stop_request", JSON(none_as_null=True)),
     Column("start_attempts", Integer, nullable=False, server_default=text("0")),
-    _timestamp("start_due_at", required=True),
-    _timestamp("created_at", required=True),
+    timestamp("start_due_at", required=True),
+    timestamp("created_at", required=True),
     Column("created_by", Text, nullable=False),
-    _timestamp("started_at"),
-    _timestamp("closed_at"),
-    _timestamp("updated_at", required=True),
-    Column("label", _Prose),
-    _timestamp("reconcile_due_at", required=True),
+    timestamp("started_at"),
+    timestamp("closed_at"),
+    timestamp("updated_at", required=True),
+    Column("label", Prose),
+    timestamp("reconcile_due_at", required=True),
     Column("reconcile_looks", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("tenant", "id"),
     Index("workflow_runs_newest", "tenant", text("created_at DESC"), text("id DESC")),
@@ -147,15 +118,15 @@ workflow_run_steps = Table(
     Column("path", Text, nullable=False),
     Column("step_id", Text, nullable=False),
     Column("type", Text, nullable=False),
-    Column("name", _Prose),
+    Column("name", Prose),
     Column("status", Text, nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("output", JSON(none_as_null=True)),
     Column("error", JSON(none_as_null=True)),
     Column("epoch", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
-    _timestamp("started_at"),
-    _timestamp("finished_at"),
+    timestamp("started_at"),
+    timestamp("finished_at"),
     PrimaryKeyConstraint("tenant", "run_id", "path"),
 )
 
@@ -169,33 +140,24 @@ workflow_run_waits = Table(
     Column("path", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("status", Text, nullable=False, server_default=text("'WAITING'")),
-    _timestamp("due_at"),
+    timestamp("due_at"),
     Column("detail", JSON(none_as_null=False), nullable=False),
     Column("resolution", JSON(none_as_null=True)),
-    Column("resolved_by", _Prose),
+    Column("resolved_by", Prose),
     Column("epoch", Integer, nullable=False, server_default=text("0")),
     Column("opened_at", DateTime(timezone=True), nullable=False),
-    _timestamp("closed_at"),
+    timestamp("closed_at"),
+    Column("event_id", Uuid),
     PrimaryKeyConstraint("tenant", "id"),
     Index("workflow_run_waits_of_run", "tenant", "run_id", "opened_at", "id"),
-)
-
-workflow_event_deliveries = Table(
-    "workflow_event_deliveries",
-    metadata,
-    Column("tenant", Text, nullable=False),
-    Column("id", Uuid, nullable=False),
-    Column("run_id", Uuid, nullable=False),
-    Column("wait_id", Uuid, nullable=False),
-    Column("state", Text, nullable=False, server_default=text("'PENDING'")),
-    Column("attempts", Integer, nullable=False, server_default=text("0")),
-    _timestamp("next_at", required=True),
-    Column("last_error", _Prose),
-    _timestamp("created_at", required=True),
-    _timestamp("closed_at"),
-    PrimaryKeyConstraint("tenant", "id"),
-    UniqueConstraint("tenant", "wait_id"),
-    Index("workflow_event_deliveries_due", "next_at", postgresql_where=text("state = 'PENDING'")),
+    Index(
+        "workflow_run_waits_event",
+        "tenant",
+        "run_id",
+        "event_id",
+        unique=True,
+        postgresql_where=text("event_id IS NOT NULL"),
+    ),
 )
 
 api_keys = Table(
@@ -203,11 +165,11 @@ api_keys = Table(
     metadata,
     Column("tenant", Text, nullable=False),
     Column("id", Uuid, nullable=False),
-    Column("name", _Prose, nullable=False),
+    Column("name", Prose, nullable=False),
     Column("role", Text, nullable=False),
     Column("hash", Text, nullable=False),
-    _timestamp("created_at", required=True),
-    _timestamp("revoked_at"),
+    timestamp("created_at", required=True),
+    timestamp("revoked_at"),
     PrimaryKeyConstraint("tenant", "id"),
     UniqueConstraint("hash"),
 )
@@ -228,21 +190,21 @@ action_ledger = Table(
     Column("tenant", Text, nullable=False),
     Column("id", Uuid, nullable=False),
     Column("run_id", Uuid, nullable=False),
-    Column("step", _Prose, nullable=False),
+    Column("step", Prose, nullable=False),
     Column("series", Integer, nullable=False),
     Column("action_id", Text, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("authored_key", _Prose),
+    Column("authored_key", Prose),
     Column("input_hash", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("fence", BigInteger, nullable=False),
     Column("claimed_by", Uuid, nullable=False),
-    _timestamp("lease_until"),
+    timestamp("lease_until"),
     Column("output", JSON(none_as_null=True)),
     Column("error", JSON(none_as_null=True)),
-    _timestamp("created_at", required=True),
-    _timestamp("updated_at", required=True),
-    _timestamp("expires_at"),
+    timestamp("created_at", required=True),
+    timestamp("updated_at", required=True),
+    timestamp("expires_at"),
     PrimaryKeyConstraint("tenant", "id"),
 )
 
@@ -255,37 +217,15 @@ data_entries = Table(
     Column("value", JSON(none_as_null=False), nullable=False),
     Column("bytes", Integer, nullable=False),
     Column("revision", BigInteger, nullable=False),
-    _timestamp("created_at", required=True),
-    _timestamp("updated_at", required=True),
-    _timestamp("expires_at"),
+    timestamp("created_at", required=True),
+    timestamp("updated_at", required=True),
+    timestamp("expires_at"),
     PrimaryKeyConstraint("tenant", "namespace", "key"),
     Index(
         "alga_data_expiring",
         "tenant",
         "expires_at",
         postgresql_where=text("expires_at IS NOT NULL"),
-    ),
-)
-
-workflow_events = Table(
-    "workflow_events",
-    metadata,
-    Column("tenant", Text, nullable=False),
-    Column("id", Uuid, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("event_id", Text, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("subject", Text),
-    Column("correlation_key", Text),
-    Column("data", JSON(none_as_null=False), nullable=False),
-    Column("state", Text, nullable=False, server_default=text("'STAGED'")),
-    Column("published_by_run", Uuid),
-    _timestamp("received_at", required=True),
-    _timestamp("accepted_at"),
-    PrimaryKeyConstraint("tenant", "id"),
-    UniqueConstraint("tenant", "source", "event_id"),
-    Index(
-        "workflow_events_to_accept", "received_at", "id", postgresql_where=text("state = 'STAGED'")
     ),
 )
 
@@ -307,8 +247,8 @@ workflow_actions = Table(
     Column("contract_hash", Text, nullable=False),
     Column("served_by", Text, nullable=False),
     Column("build_id", Text, nullable=False),
-    _timestamp("advertised_at", required=True),
-    _timestamp("seen_at", required=True),
+    timestamp("advertised_at", required=True),
+    timestamp("seen_at", required=True),
     Column("served_until", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("tenant", "action_id", "version"),
 )
@@ -318,7 +258,7 @@ sweeps = Table(
     metadata,
     Column("namespace", Text, primary_key=True),
     Column("due_at", DateTime(timezone=True), nullable=False),
-    _timestamp("swept_until"),
+    timestamp("swept_until"),
 )
 
 calendars = Table(
@@ -329,59 +269,9 @@ calendars = Table(
     Column("document", Text, nullable=False),
     Column("hash", Text, nullable=False),
     Column("revision", BigInteger, nullable=False, server_default=text("1")),
-    _timestamp("created_at", required=True),
+    timestamp("created_at", required=True),
     Column("created_by", Text, nullable=False),
-    _timestamp("updated_at", required=True),
+    timestamp("updated_at", required=True),
     Column("updated_by", Text, nullable=False),
     PrimaryKeyConstraint("tenant", "name"),
-)
-
-workflow_schedules = Table(
-    "workflow_schedules",
-    metadata,
-    Column("tenant", Text, nullable=False),
-    Column("id", Text, nullable=False),
-    Column("definition_id", Text, nullable=False),
-    Column("calendar", Text),
-    Column("document", Text, nullable=False),
-    Column("hash", Text, nullable=False),
-    Column("state", Text, nullable=False, server_default=text("'ACTIVE'")),
-    Column("reason", _Prose),
-    Column("revision", Integer, nullable=False, server_default=text("1")),
-    _timestamp("next_at"),
-    _timestamp("created_at", required=True),
-    Column("created_by", Text, nullable=False),
-    _timestamp("updated_at", required=True),
-    Column("updated_by", Text, nullable=False),
-    _timestamp("removed_at"),
-    _timestamp("counted_until", required=True),
-    _timestamp("keep_due_at", required=True),
-    Column("keep_failures", Integer, nullable=False, server_default=text("0")),
-    PrimaryKeyConstraint("tenant", "id"),
-    Index("workflow_schedules_of_definition", "tenant", "definition_id", "id"),
-    Index("workflow_schedules_to_keep", "keep_due_at"),
-)
-
-workflow_schedule_fires = Table(
-    "workflow_schedule_fires",
-    metadata,
-    Column("tenant", Text, nullable=False),
-    Column("schedule_id", Text, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("nominal_at", DateTime(timezone=True), nullable=False),
-    Column("cause", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("code", Text),
-    Column("reason", _Prose),
-    Column("run_id", Uuid),
-    _timestamp("decided_at", required=True),
-    Column("decided_by", Text, nullable=False),
-    PrimaryKeyConstraint("tenant", "schedule_id", "key"),
-    Index(
-        "workflow_schedule_fires_newest",
-        "tenant",
-        "schedule_id",
-        text("nominal_at DESC"),
-        text("key DESC"),
-    ),
 )

@@ -22,7 +22,11 @@ from alga_workflows_core.storage.api_keys import ApiKeys
 from alga_workflows_core.storage.calendars import Calendars
 from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
+from alga_workflows_core.storage.deliveries import Deliveries
+from alga_workflows_core.storage.event_uses import EventUses
+from alga_workflows_core.storage.event_waits import EventWaits
 from alga_workflows_core.storage.events import Events
+from alga_workflows_core.storage.inbox import Inbox
 from alga_workflows_core.storage.open_runs import OpenRuns
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.schedule_fires import ScheduleFires
@@ -56,6 +60,10 @@ class UnitOfWork:
     waits: Waits
     data: Data
     events: Events
+    inbox: Inbox
+    event_waits: EventWaits
+    event_uses: EventUses
+    deliveries: Deliveries
     schedules: Schedules
     schedule_fires: ScheduleFires
     calendars: Calendars
@@ -74,6 +82,10 @@ class UnitOfWork:
             data=Data(connection, tenant),
             advertised=AdvertisedActions(connection, tenant),
             events=Events(connection, tenant),
+            inbox=Inbox(connection, tenant),
+            event_waits=EventWaits(connection, tenant),
+            event_uses=EventUses(connection, tenant),
+            deliveries=Deliveries(connection, tenant),
             schedules=Schedules(connection, tenant),
             schedule_fires=ScheduleFires(connection, tenant),
             calendars=Calendars(connection, tenant),

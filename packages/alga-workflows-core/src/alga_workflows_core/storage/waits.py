@@ -1,21 +1,21 @@
-"""Rows of waits, and of what is to be delivered to the runs that wait."""
+"""Rows of waits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alga_workflows_core.storage.event_tables import workflow_event_deliveries as deliveries
 from alga_workflows_core.storage.rows import read
-from alga_workflows_core.storage.tables import workflow_event_deliveries as deliveries
 from alga_workflows_core.storage.tables import workflow_run_waits as waits
 from alga_workflows_core.types.json import Json, JsonObject
-from alga_workflows_core.types.states import DeliveryState, WaitStatus
+from alga_workflows_core.types.states import WaitStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,7 @@ class WaitRow:
     epoch: int
     opened_at: datetime
     closed_at: datetime | None
+    event_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +54,6 @@ class NewWait:
     detail: Json
     epoch: int
     opened_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """What a run has to be told: the resolution of one of its waits."""
-
-    id: UUID
-    run_id: UUID
-    wait_id: UUID
-    attempts: int
-    resolution: JsonObject
 
 
 _NEW = tuple(field.name for field in fields(NewWait))
@@ -99,12 +89,19 @@ class Waits:
         return result.one_or_none() is not None
 
     async def resolve(
-        self, wait_id: UUID, resolution: JsonObject, by: str, *, deliver: bool = True
+        self,
+        wait_id: UUID,
+        resolution: JsonObject,
+        by: str,
+        *,
+        event_id: UUID | None = None,
+        deliver: bool = True,
     ) -> bool:
         """End a wait with a resolution, and have its run told; whether it was WAITING.
 
         The delivery is committed together with the row, so that neither is there alone. Without
-        `deliver` it is the caller who tells the run.
+        `deliver` it is the caller who tells the run. `event_id`: the row of the event that ended
+        it; another wait of the run must not have had it.
         """
         result = await self._connection.execute(
             update(waits)
@@ -114,6 +111,7 @@ class Waits:
                 resolution=resolution,
                 resolved_by=by,
                 closed_at=func.clock_timestamp(),
+                event_id=event_id,
             )
             .returning(waits.c.run_id)
         )
@@ -121,7 +119,13 @@ class Waits:
         if row is not None and deliver:
             await self._connection.execute(
                 insert(deliveries)
-                .values(tenant=self._tenant, id=wait_id, run_id=row.run_id, wait_id=wait_id)
+                .values(
+                    tenant=self._tenant,
+                    id=wait_id,
+                    run_id=row.run_id,
+                    wait_id=wait_id,
+                    event_id=event_id,
+                )
                 .on_conflict_do_nothing()
             )
         return row is not None
@@ -153,8 +157,21 @@ class Waits:
         )
         return [read(WaitRow, row) for row in rows.mappings()]
 
+    async def lock(self, wait_ids: Collection[UUID]) -> None:
+        """Keep others from ending these, until the transaction ends. Whoever ends several locks
+        them first, so that no two hold what the other needs; one alone needs no lock."""
+        if len(wait_ids) > 1:
+            await self._connection.execute(
+                self._locked(waits.c.id.in_(sorted(wait_ids))).with_for_update()
+            )
+
     async def close_all(self, run_id: UUID) -> int:
         """Cancel what an ended run still waits for; how many that were."""
+        await self._connection.execute(
+            self._locked(
+                waits.c.run_id == run_id, waits.c.status == WaitStatus.WAITING
+            ).with_for_update()
+        )
         result = await self._connection.execute(
             update(waits)
             .where(
@@ -167,46 +184,11 @@ class Waits:
         )
         return len(result.all())
 
-    async def delivery(self, delivery_id: UUID) -> Delivery | None:
-        """A delivery that is PENDING, with what it delivers."""
-        found = await self._connection.execute(
-            select(
-                deliveries.c.id,
-                deliveries.c.run_id,
-                deliveries.c.wait_id,
-                deliveries.c.attempts,
-                waits.c.resolution,
-            )
-            .join(
-                waits,
-                (waits.c.tenant == deliveries.c.tenant) & (waits.c.id == deliveries.c.wait_id),
-            )
-            .where(self._pending(delivery_id))
-        )
-        row = found.mappings().one_or_none()
-        return None if row is None else read(Delivery, row)
-
-    async def delivered(self, delivery_id: UUID, state: DeliveryState) -> None:
-        """The delivery is over, in this state."""
-        await self._connection.execute(
-            update(deliveries)
-            .where(self._pending(delivery_id))
-            .values(state=state, closed_at=func.clock_timestamp())
-        )
-
-    async def postpone_delivery(
-        self, delivery_id: UUID, seconds: float, error: str, *, counts: bool
-    ) -> None:
-        """Try it again after `seconds`; the attempt is forgotten unless it `counts`."""
-        attempts = deliveries.c.attempts if counts else deliveries.c.attempts - 1
-        await self._connection.execute(
-            update(deliveries)
-            .where(self._pending(delivery_id))
-            .values(
-                next_at=func.clock_timestamp() + timedelta(seconds=seconds),
-                attempts=attempts,
-                last_error=error,
-            )
+    def _locked(self, *conditions: ColumnElement[bool]) -> Select[tuple[UUID]]:
+        return (
+            select(waits.c.id)
+            .where(waits.c.tenant == self._tenant, *conditions)
+            .order_by(waits.c.id)
         )
 
     def _open_wait(self, wait_id: UUID) -> ColumnElement[bool]:
@@ -214,11 +196,4 @@ class Waits:
             (waits.c.tenant == self._tenant)
             & (waits.c.id == wait_id)
             & (waits.c.status == WaitStatus.WAITING)
-        )
-
-    def _pending(self, delivery_id: UUID) -> ColumnElement[bool]:
-        return (
-            (deliveries.c.tenant == self._tenant)
-            & (deliveries.c.id == delivery_id)
-            & (deliveries.c.state == DeliveryState.PENDING)
         )

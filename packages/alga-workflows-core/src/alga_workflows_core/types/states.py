@@ -47,14 +47,18 @@ class WaitStatus(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Where the delivery of what ended a wait stands.
+    """Where a delivery stands: of what ended a wait, or of an event that starts a run.
 
-    GONE: the run has ended. DEAD: it failed too often; an operator may make it PENDING again.
+    HELD: the definition is paused. GONE: the run has ended, or the definition starts no runs any
+    more. REJECTED: there were too many runs of the definition. DEAD: it failed for good, or too
+    often. An operator may make the last two PENDING again.
     """
 
     PENDING = "PENDING"
+    HELD = "HELD"
     DELIVERED = "DELIVERED"
     GONE = "GONE"
+    REJECTED = "REJECTED"
     DEAD = "DEAD"
 
 
@@ -68,10 +72,12 @@ class DefinitionState(StrEnum):
 
 
 class EventState(StrEnum):
-    """STAGED: written together with what it tells of. ACCEPTED: matched with waits and triggers."""
+    """STAGED: written together with what it tells of. ACCEPTED: matched with waits and triggers.
+    REFUSED: its type does not allow it; an operator may stage it again."""
 
     STAGED = "STAGED"
     ACCEPTED = "ACCEPTED"
+    REFUSED = "REFUSED"
 
 
 class ScheduleState(StrEnum):
@@ -137,8 +143,16 @@ WAIT_TRANSITIONS: Mapping[WaitStatus, frozenset[WaitStatus]] = MappingProxyType(
 DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = MappingProxyType(
     {
         DeliveryState.PENDING: frozenset(
-            {DeliveryState.DELIVERED, DeliveryState.GONE, DeliveryState.DEAD}
+            {
+                DeliveryState.HELD,
+                DeliveryState.DELIVERED,
+                DeliveryState.GONE,
+                DeliveryState.REJECTED,
+                DeliveryState.DEAD,
+            }
         ),
+        DeliveryState.HELD: frozenset({DeliveryState.PENDING, DeliveryState.GONE}),
+        DeliveryState.REJECTED: frozenset({DeliveryState.PENDING}),
         DeliveryState.DELIVERED: frozenset(),
         DeliveryState.GONE: frozenset(),
         DeliveryState.DEAD: frozenset({DeliveryState.PENDING}),
@@ -156,7 +170,8 @@ DEFINITION_TRANSITIONS: Mapping[DefinitionState, frozenset[DefinitionState]] = M
 
 EVENT_TRANSITIONS: Mapping[EventState, frozenset[EventState]] = MappingProxyType(
     {
-        EventState.STAGED: frozenset({EventState.ACCEPTED}),
+        EventState.STAGED: frozenset({EventState.ACCEPTED, EventState.REFUSED}),
+        EventState.REFUSED: frozenset({EventState.STAGED}),
         EventState.ACCEPTED: frozenset(),
     }
 )

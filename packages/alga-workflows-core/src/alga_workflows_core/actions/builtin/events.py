@@ -14,6 +14,7 @@ from alga_workflows_core.definition.events import EventName
 from alga_workflows_core.definition.model import Line, Model
 from alga_workflows_core.errors import Category
 from alga_workflows_core.interpreter.sizes import encoded_size
+from alga_workflows_core.storage.events import NewEvent
 from alga_workflows_core.types.json import Json
 
 MAX_DATA_BYTES = 256 * 1024
@@ -68,13 +69,15 @@ def actions(rows: Rows) -> list[Action]:
             )
         event_id = request.id if request.id is not None else str(invocation.id)
         staged = await rows.within(invocation.transaction, invocation.tenant).events.stage(
-            source=request.source,
-            event_id=event_id,
-            event_type=request.type,
-            subject=request.subject,
-            correlation_key=request.correlation_key or request.subject,
-            data=request.data,
-            published_by_run=invocation.run_id,
+            NewEvent(
+                source=request.source,
+                event_id=event_id,
+                type=request.type,
+                subject=request.subject,
+                correlation_key=request.correlation_key or request.subject,
+                data=request.data,
+                published_by_run=invocation.run_id,
+            )
         )
         return PublishOutput(event_id=event_id, source=request.source, duplicate=not staged)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from alembic.operations import Operations
 
 from alga_workflows_core.storage.migrations.scripts import (
+    checked_states,
     functions_across_tenants,
-    own_search_path,
     tenant_tables,
 )
 
@@ -73,22 +73,7 @@ INSERT INTO alga_state_transitions (machine, from_state, to_state) VALUES
     ('schedule', 'BROKEN', 'ACTIVE'), ('schedule', 'BROKEN', 'PAUSED'),
     ('schedule', 'BROKEN', 'ENDED'),
     ('schedule', 'ENDED', 'ACTIVE');
-
-CREATE FUNCTION alga_check_schedule_state() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF TG_OP = 'INSERT' THEN
-        PERFORM alga_require_state('schedule', NEW.state);
-    ELSE
-        PERFORM alga_require_transition('schedule', OLD.state, NEW.state, false);
-    END IF;
-    RETURN NEW;
-END $$;
-CREATE TRIGGER known_state BEFORE INSERT ON workflow_schedules
-    FOR EACH ROW EXECUTE FUNCTION alga_check_schedule_state();
-CREATE TRIGGER legal_transition BEFORE UPDATE ON workflow_schedules
-    FOR EACH ROW WHEN (OLD.state IS DISTINCT FROM NEW.state)
-    EXECUTE FUNCTION alga_check_schedule_state();
-""" + own_search_path("alga_check_schedule_state()")
+"""
 
 ACROSS_TENANTS = """
 GRANT SELECT (tenant, id, keep_due_at), UPDATE (keep_due_at)
@@ -117,7 +102,7 @@ $$;
 SCRIPTS = (
     TABLES,
     TRANSITIONS,
-    own_search_path("alga_check_schedule_state()"),
+    checked_states("workflow_schedules", "schedule"),
     tenant_tables("workflow_schedules", "workflow_schedule_fires", delete=True),
     ACROSS_TENANTS,
     functions_across_tenants("alga_claim_schedules(integer, interval)"),
