@@ -56,6 +56,7 @@ from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.runs.starter import TASK_TIMEOUT, RunStarter
 from alga_workflows_core.runs.waits import WaitDesk
+from alga_workflows_core.schedules.service import SchedulesUsing
 from alga_workflows_core.storage.ledger import Ledger
 from alga_workflows_core.storage.migrate import check_revision
 from alga_workflows_core.storage.unit_of_work import Storage
@@ -64,6 +65,7 @@ from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.worker import WorkerOptions, build_worker
 from alga_workflows_core.worker.poller import Poller
 from workflow_worker.reach import reach_servers
+from workflow_worker.scheduling import ScheduledRuns, Scheduling
 from workflow_worker.settings import ServiceSettings
 from workflow_worker.stopping import unless_stopped
 
@@ -154,6 +156,8 @@ def _compose(
     keeping = _keeping(base)
     launcher = Launcher(base.storage)
     routing = _routing(base, launcher, keeping.start)
+    starts = ScheduledRuns(launcher, poke=keeping.start.poke)
+    timing = Scheduling.of(base.settings.schedules, base.storage, base.client, base.metrics, starts)
     app = create_app(
         ApiParts(
             access=_access(base),
@@ -168,7 +172,9 @@ def _compose(
             decisions=Decisions(base.storage, poke=routing.deliver.poke),
             blocked=Blocked(base.client, after=base.settings.runs.blocked_after),
             actions=_actions(base),
-            calendars=CalendarService(storage=base.storage),
+            calendars=CalendarService(storage=base.storage, users=[SchedulesUsing()]),
+            schedules=timing.schedules,
+            schedule_requests=timing.requests,
             operations=keeping.operations,
             processes=BoundedProcesses(),
             health=health,
@@ -182,9 +188,10 @@ def _compose(
         health,
         base.hints,
         *base.mode.extra_services,
-        _poller(base, _activities(base, routing)),
+        _poller(base, [*_activities(base, routing), *timing.activities.all()]),
         *keeping.services,
         *routing.services,
+        *timing.services,
         http,
     ]
     return Supervisor(

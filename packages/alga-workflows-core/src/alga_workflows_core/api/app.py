@@ -17,6 +17,7 @@ from alga_workflows_core.api.routers import (
     operations,
     process,
     runs,
+    schedules,
     schemas,
     simulate,
     waits,
@@ -32,6 +33,8 @@ from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.service import RunService
+from alga_workflows_core.schedules.requests import ScheduleRequests
+from alga_workflows_core.schedules.service import ScheduleService
 
 API = "/api/v1"
 # A definition may have 512 KiB in canonical form; as people write it, with indents, it has more.
@@ -47,6 +50,8 @@ class ApiParts:
     runs: RunService
     decisions: Decisions
     operations: RunOperations
+    schedules: ScheduleService
+    schedule_requests: ScheduleRequests
     blocked: Blocked
     actions: ActionCatalogue
     calendars: CalendarService
@@ -75,6 +80,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         runs.router(parts.runs, parts.blocked),
         waits.router(parts.decisions),
         operations.router(parts.operations),
+        schedules.router(parts.schedules, parts.schedule_requests),
         actions.router(parts.actions),
         calendars.router(parts.calendars),
         schemas.router(),

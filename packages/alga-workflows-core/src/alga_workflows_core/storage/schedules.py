@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
@@ -50,12 +50,14 @@ class ScheduleRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleContent:
-    """What people have written. `calendar` is the one that its document names."""
+    """What people have written. `calendar` is the one that its document names, `next_at` its next
+    occurrence."""
 
     definition_id: str
     calendar: str | None
     document: str
     hash: str
+    next_at: datetime
 
 
 class Schedules:
@@ -116,10 +118,7 @@ class Schedules:
             .values(
                 tenant=self._tenant,
                 id=schedule_id,
-                definition_id=content.definition_id,
-                calendar=content.calendar,
-                document=content.document,
-                hash=content.hash,
+                **asdict(content),
                 created_by=by,
                 updated_by=by,
             )
@@ -136,10 +135,7 @@ class Schedules:
         return await self._change(
             schedule_id,
             by=by,
-            definition_id=content.definition_id,
-            calendar=content.calendar,
-            document=content.document,
-            hash=content.hash,
+            **asdict(content),
             state=state,
             reason=None,
             removed_at=None,
