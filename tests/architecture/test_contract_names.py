@@ -14,6 +14,8 @@ from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.events.desk import EventDesk
+from alga_workflows_core.events.ingress import Ingress
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.health import HealthMonitor
@@ -89,6 +91,13 @@ API_PATHS = {
     "PUT /api/v1/calendars/{name}",
     "DELETE /api/v1/calendars/{name}",
     "GET /api/v1/calendars/{name}/preview",
+    "POST /api/v1/events",
+    "GET /api/v1/events",
+    "GET /api/v1/events/{event_id}",
+    "GET /api/v1/events/{event_id}/explain",
+    "POST /api/v1/events/{event_id}/redeliver",
+    "POST /api/v1/events/redeliver",
+    "GET /api/v1/deliveries",
     "GET /api/v1/openapi.json",
     "GET /livez",
     "GET /readyz",
@@ -128,6 +137,8 @@ async def api(database: Database) -> httpx.AsyncClient:
                 poke=lambda: None,
             ),
             decisions=Decisions(storage),
+            ingress=Ingress(storage, poke=lambda: None),
+            events=EventDesk(storage, accept=lambda: None, deliver=lambda: None),
             blocked=Blocked(client, after=30),
             actions=actions,
             calendars=CalendarService(storage=storage),

@@ -26,6 +26,7 @@ from alga_workflows_core.api.routers.definitions import DefinitionId
 from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.runs.blocked import Blocked, BlockedOnQueue
+from alga_workflows_core.runs.blocked_waits import BlockedOnEvent, blocked_on
 from alga_workflows_core.runs.launch import LaunchRequest
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.storage.runs import RunRow
@@ -86,7 +87,7 @@ class RunDetailView(RunView):
     """A run with the payload that it was started with, and what holds it up."""
 
     payload: Json
-    blocked_on: list[BlockedOnQueue]
+    blocked_on: list[BlockedOnQueue | BlockedOnEvent]
 
 
 class StepView(Model):
@@ -173,10 +174,11 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
     async def get_run(run_id: UUID, caller: Reader) -> RunDetailView:
         """One run with its payload, and what holds it up."""
         row = await service.get(caller.tenant, run_id)
+        waits = await service.open_waits(caller.tenant, run_id)
         return RunDetailView(
             **run_view(row).model_dump(),
             payload=row.payload,
-            blocked_on=await blocked.on_queues(row),
+            blocked_on=[*await blocked.on_queues(row), *blocked_on(waits)],
         )
 
     @routes.get("/runs/{run_id}/steps")
