@@ -7,10 +7,9 @@ from uuid import UUID
 
 from alga_workflows_core.calendars.business import Calendar
 from alga_workflows_core.calendars.parsing import parse_calendar
-from alga_workflows_core.interpreter.waits import Wait, WaitKind
+from alga_workflows_core.interpreter.waits import Wait, WaitKind, answered_task
 from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.simulation.answers import (
-    answered_task,
     cancelled_child,
     ended_child,
     means,
@@ -94,8 +93,9 @@ class Tasks:
         at: datetime,
     ) -> None:
         answers.setdefault(answer.by, answer.payload)
-        if len(answers) >= wait.detail["quorum"]:
-            resolution = answered_task(wait, answers, answer.by, at)
+        quorum: int = wait.detail["quorum"]
+        if len(answers) >= quorum:
+            resolution = answered_task(wait.key, quorum, answers, answer.by, at)
             await self._world.resolve(run, wait.key, resolution, answer.by)
 
 

@@ -46,6 +46,13 @@ ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("POST", "/api/v1/events", "operator"),
     ("POST", f"/api/v1/events/{NOBODY}/redeliver", "operator"),
     ("POST", "/api/v1/events/redeliver", "operator"),
+    ("GET", "/api/v1/tasks", "reader"),
+    ("GET", f"/api/v1/tasks/{NOBODY}", "reader"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/claim", "operator"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/unclaim", "operator"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/complete", "operator"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/delegate", "operator"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/dismiss", "operator"),
     ("GET", "/health", "reader"),
     ("GET", "/metrics", "reader"),
     ("POST", "/api/v1/validate", "reader"),
@@ -86,9 +93,14 @@ async def ask(service: Service, method: str, path: str, key: str | None) -> http
         body = {}
     if path.endswith("/events"):
         body = {"specversion": "1.0", "id": "1", "source": "test", "type": "TOLD"}
+    if "/tasks/" in path:
+        bodies: dict[str, Any] = {"complete": {"answer": 1}, "delegate": {"to": "ada"}}
+        body = bodies.get(path.rpartition("/")[2], {})
     if path.endswith("/simulate"):
         body = {"definition": DRAFT}
-    async with httpx.AsyncClient(base_url=service.locked_url, headers=headers) as client:
+    async with httpx.AsyncClient(
+        base_url=service.locked_url, headers=headers, timeout=30
+    ) as client:
         return await client.request(method, path, json=None if method == "GET" else body)
 
 
@@ -117,6 +129,7 @@ async def test_every_address_is_in_the_matrix(service: Service) -> None:
         "{run_id}": NOBODY,
         "{wait_id}": NOBODY,
         "{event_id}": NOBODY,
+        "{task_id}": NOBODY,
         "{path}": "a/b",
         "{name}": NOBODY,
     }

@@ -32,6 +32,11 @@ BODIES = {
     ("post", "/api/v1/events"): "StructuredEvent",
     ("post", "/api/v1/events/redeliver"): "RedeliverMany",
     ("post", "/api/v1/events/{event_id}/redeliver"): "Redeliver",
+    ("post", "/api/v1/tasks/{task_id}/claim"): "Acting",
+    ("post", "/api/v1/tasks/{task_id}/unclaim"): "Unclaim",
+    ("post", "/api/v1/tasks/{task_id}/complete"): "Complete",
+    ("post", "/api/v1/tasks/{task_id}/delegate"): "Delegate",
+    ("post", "/api/v1/tasks/{task_id}/dismiss"): "Dismiss",
     ("post", "/api/v1/runs/{run_id}/cancel"): "Operation",
     ("post", "/api/v1/runs/{run_id}/pause"): "Operation",
     ("post", "/api/v1/runs/{run_id}/resume"): "Operation",
@@ -80,7 +85,7 @@ async def test_every_address_that_is_described_is_served(
 ) -> None:
     """None of them is answered with the 404 of an unknown address or with a wrong method."""
     names = {"definition_id": "x", "number": "1", "run_id": "y", "path": "z", "wait_id": "w"}
-    names |= {"name": "n", "event_id": "e"}
+    names |= {"name": "n", "task_id": "t", "event_id": "e"}
     async with httpx.AsyncClient(base_url=service.url) as client:
         for method, path, _ in operations(described):
             answer = await client.request(method, path.format(**names))

@@ -20,6 +20,7 @@ from alga_workflows_core.api.routers import (
     runs,
     schemas,
     simulate,
+    tasks,
     waits,
 )
 from alga_workflows_core.catalogue.actions import ActionCatalogue
@@ -35,6 +36,8 @@ from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.service import RunService
+from alga_workflows_core.tasks.answering import TaskAnswers
+from alga_workflows_core.tasks.service import TaskService
 
 API = "/api/v1"
 # A definition may have 512 KiB in canonical form; as people write it, with indents, it has more.
@@ -49,6 +52,8 @@ class ApiParts:
     definitions: DefinitionService
     runs: RunService
     decisions: Decisions
+    tasks: TaskService
+    task_answers: TaskAnswers
     ingress: Ingress
     events: EventDesk
     operations: RunOperations
@@ -79,6 +84,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         definitions.router(parts.definitions),
         runs.router(parts.runs, parts.blocked),
         waits.router(parts.decisions),
+        tasks.router(parts.tasks, parts.task_answers),
         operations.router(parts.operations),
         events.router(parts.ingress, parts.events),
         actions.router(parts.actions),

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 NOT_RUN = frozenset(
     {
-        "concurrency",
-        "control.callWorkflow",
-        "human.task",
         "payloadSchemaRef",
     }
 )

@@ -6,9 +6,10 @@ to, whoever the login is. What has to look or write across tenants is `Storage.a
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -31,7 +32,10 @@ from alga_workflows_core.storage.inbox import Inbox
 from alga_workflows_core.storage.open_runs import OpenRuns
 from alga_workflows_core.storage.redeliveries import Redeliveries
 from alga_workflows_core.storage.runs import Runs
+from alga_workflows_core.storage.slots import Slots
 from alga_workflows_core.storage.steps import Steps
+from alga_workflows_core.storage.task_records import TaskRecords
+from alga_workflows_core.storage.tasks import Tasks
 from alga_workflows_core.storage.waits import Waits
 
 # All three end with the transaction. The search path is written out before the role changes, since
@@ -44,6 +48,13 @@ _ENTER = text("""
 """)
 _ILLEGAL_TRANSITION = "AW001"
 _IMMUTABLE = "AW002"
+
+
+class Due(Enum):
+    """What a transaction may leave to be done at once: runs to start, deliveries to make."""
+
+    STARTS = auto()
+    DELIVERIES = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,14 @@ class UnitOfWork:
     event_traces: EventTraces
     redeliveries: Redeliveries
     calendars: Calendars
+    tasks: Tasks
+    task_records: TaskRecords
+    slots: Slots
+    left: set[Due] = field(default_factory=set[Due])
+
+    def leaves(self, due: Due) -> None:
+        """Say that this transaction leaves something to be done; see `Storage.when_left`."""
+        self.left.add(due)
 
     @classmethod
     def of(cls, connection: AsyncConnection, tenant: str) -> UnitOfWork:
@@ -89,6 +108,9 @@ class UnitOfWork:
             event_traces=EventTraces(connection, tenant),
             redeliveries=Redeliveries(connection, tenant),
             calendars=Calendars(connection, tenant),
+            tasks=Tasks(connection, tenant),
+            task_records=TaskRecords(connection, tenant),
+            slots=Slots(connection, tenant),
         )
 
 
@@ -98,6 +120,14 @@ class Storage:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.across = AcrossTenants(self)
+        self._listeners: dict[Due, Callable[[], None]] = {}
+
+    def when_left(self, due: Due, listener: Callable[[], None]) -> None:
+        """Have `listener` called whenever a unit of work that leaves such a thing has committed.
+
+        A hint for loops of this process, which look for work by themselves too.
+        """
+        self._listeners[due] = listener
 
     @asynccontextmanager
     async def unit_of_work(self, tenant: str) -> AsyncGenerator[UnitOfWork]:
@@ -106,7 +136,10 @@ class Storage:
         Any exception rolls all of it back, a cancellation too.
         """
         async with self.transaction(tenant) as connection:
-            yield UnitOfWork.of(connection, tenant)
+            work = UnitOfWork.of(connection, tenant)
+            yield work
+        for due in work.left & self._listeners.keys():
+            self._listeners[due]()
 
     def within(self, transaction: object, tenant: str) -> UnitOfWork:
         """The repositories in a transaction that `transaction` has begun for this tenant and that
