@@ -34,6 +34,9 @@ BODIES = {
     ("post", "/api/v1/definitions/{definition_id}/runs"): "StartRun",
     ("post", "/api/v1/runs/{run_id}/steps/{path}/resolve"): "DecideStep",
     ("post", "/api/v1/waits/{wait_id}/resolve"): "EndWait",
+    ("post", "/api/v1/events"): "StructuredEvent",
+    ("post", "/api/v1/events/redeliver"): "RedeliverMany",
+    ("post", "/api/v1/events/{event_id}/redeliver"): "Redeliver",
     ("post", "/api/v1/tasks/{task_id}/claim"): "Acting",
     ("post", "/api/v1/tasks/{task_id}/unclaim"): "Unclaim",
     ("post", "/api/v1/tasks/{task_id}/complete"): "Complete",
@@ -87,9 +90,7 @@ async def test_every_address_that_is_described_is_served(
 ) -> None:
     """None of them is answered with the 404 of an unknown address or with a wrong method."""
     names = {"definition_id": "x", "number": "1", "run_id": "y", "path": "z", "wait_id": "w"}
-    names["name"] = "n"
-    names["task_id"] = "t"
-    names["schedule_id"] = "s"
+    names |= {"name": "n", "task_id": "t", "schedule_id": "s", "event_id": "e"}
     async with httpx.AsyncClient(base_url=service.url) as client:
         for method, path, _ in operations(described):
             answer = await client.request(method, path.format(**names))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
@@ -18,7 +19,6 @@ from alga_workflows_core.infra.database import strict_json
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.storage.events import NewEvent
 from alga_workflows_core.types.json import Json, JsonObject
-from alga_workflows_core.validation.suggest import did_you_mean
 
 MAX_DATA_BYTES = 256 * 1024
 """Of an event's data, as JSON."""
@@ -163,9 +163,9 @@ def _refuse_other_data(members: JsonObject) -> None:
 def _faults_of_names(members: JsonObject) -> Iterator[JsonObject]:
     for name in members:
         if not _ATTRIBUTE.fullmatch(name):
-            meant = did_you_mean(name.lower(), _KNOWN)
-            told = "Names of attributes are lower-case letters and digits."
-            yield _fault(name[:100], f"{told} {meant}" if meant else told)
+            near = get_close_matches(name.lower(), _KNOWN, n=1)
+            such_as = f", as in {near[0]!r}" if near else ""
+            yield _fault(name[:100], f"Attributes have lower-case letters and digits{such_as}.")
 
 
 def _faults_of_values(refusal: ValidationError) -> Iterator[JsonObject]:

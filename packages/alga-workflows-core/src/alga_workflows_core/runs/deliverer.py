@@ -8,7 +8,7 @@ starts, and tried again on its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Protocol
 from uuid import UUID
@@ -29,6 +29,8 @@ log = structlog.get_logger()
 BATCH = 100
 AT_ONCE = 40
 LEASE = timedelta(seconds=30)
+LONGEST_BATCH = 5.0
+"""Seconds after which a definition that starts slowly lets others go first."""
 RPC_TIMEOUT = timedelta(seconds=10)
 MOST_ATTEMPTS = 20
 LONGEST_DELAY = 300.0
@@ -67,29 +69,71 @@ class Deliverer:
         self._elsewhere = elsewhere or {}
 
     async def deliver_due(self) -> None:
-        """Deliver everything that is due now."""
-        limit = asyncio.Semaphore(AT_ONCE)
+        """Deliver everything that is due now; the runs of a definition start in the order in which
+        their events were accepted."""
         while True:
             claimed = await self._storage.across.claim_deliveries(BATCH, LEASE)
-            await asyncio.gather(*(self._deliver(limit, tenant, each) for tenant, each in claimed))
-            if len(claimed) < BATCH:
+            until = asyncio.get_running_loop().time() + LONGEST_BATCH
+            by_tenant: dict[str, list[UUID]] = {}
+            for tenant, delivery_id in claimed:
+                by_tenant.setdefault(tenant, []).append(delivery_id)
+            limit = asyncio.Semaphore(AT_ONCE)
+            all_done = await asyncio.gather(
+                *(self._of_tenant(limit, until, tenant, ids) for tenant, ids in by_tenant.items())
+            )
+            if len(claimed) < BATCH and all(all_done):
                 return
 
-    async def _deliver(self, limit: asyncio.Semaphore, tenant: str, delivery_id: UUID) -> None:
-        async with limit:
-            try:
-                async with self._storage.unit_of_work(tenant) as work:
-                    delivery = await work.deliveries.pending(delivery_id)
-                if delivery is not None:
-                    await self._deliver_one(tenant, delivery)
-            except Exception:
-                # It must not hold up the others; its lease brings it back.
-                log.exception(
-                    f"Delivery {delivery_id} failed; it will be tried again",
-                    action="delivery.failed",
-                    delivery_id=str(delivery_id),
-                    tenant=tenant,
-                )
+    async def _of_tenant(
+        self, limit: asyncio.Semaphore, until: float, tenant: str, delivery_ids: Sequence[UUID]
+    ) -> bool:
+        """Whether all were tried."""
+        try:
+            async with self._storage.unit_of_work(tenant) as work:
+                pending = await work.deliveries.pending(delivery_ids)
+        except Exception:
+            # Another tenant's must not be held up; their lease brings these back.
+            log.exception(
+                f"{len(delivery_ids)} deliveries could not be read; they will be tried again",
+                action="delivery.failed",
+                tenant=tenant,
+            )
+            return True
+        rows: dict[str | UUID, list[Delivery]] = {}
+        for delivery in pending:
+            starts = delivery.kind == "trigger" and delivery.definition_id
+            rows.setdefault(starts or delivery.id, []).append(delivery)
+        left = await asyncio.gather(
+            *(self._in_turn(limit, until, tenant, row) for row in rows.values())
+        )
+        not_tried = [delivery.id for some in left for delivery in some]
+        if not_tried:
+            async with self._storage.unit_of_work(tenant) as work:
+                await work.deliveries.give_back(not_tried)
+        return not not_tried
+
+    async def _in_turn(
+        self, limit: asyncio.Semaphore, until: float, tenant: str, row: Sequence[Delivery]
+    ) -> Sequence[Delivery]:
+        """Deliver one after the other; those that there was no time for."""
+        for index, delivery in enumerate(row):
+            if index and asyncio.get_running_loop().time() > until:
+                return row[index:]
+            async with limit:
+                await self._deliver(tenant, delivery)
+        return []
+
+    async def _deliver(self, tenant: str, delivery: Delivery) -> None:
+        try:
+            await self._deliver_one(tenant, delivery)
+        except Exception:
+            # It must not hold up the others; its lease brings it back.
+            log.exception(
+                f"Delivery {delivery.id} failed; it will be tried again",
+                action="delivery.failed",
+                delivery_id=str(delivery.id),
+                tenant=tenant,
+            )
 
     async def _deliver_one(self, tenant: str, delivery: Delivery) -> None:
         elsewhere = self._elsewhere.get(delivery.kind)

@@ -16,9 +16,11 @@ from alga_workflows_core.runs.launch import Launched, Launcher, LaunchRequest
 from alga_workflows_core.storage.runs import RunRow
 from alga_workflows_core.storage.steps import StepRow
 from alga_workflows_core.storage.unit_of_work import Storage
-from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus
+from alga_workflows_core.storage.waits import WaitRow
+from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus, WaitStatus
 
 LOOK_AGAIN_SECONDS = 1.0
+MOST_WAITS = 100
 
 
 class RunService:
@@ -96,6 +98,11 @@ class RunService:
                 status=status,
                 parent=parent,
             )
+
+    async def open_waits(self, tenant: str, run_id: UUID) -> list[WaitRow]:
+        """What a run waits for, the longest open first; a hundred at most."""
+        async with self._storage.unit_of_work(tenant) as work:
+            return await work.waits.list(run_id, status=WaitStatus.WAITING, limit=MOST_WAITS)
 
     async def steps(
         self, tenant: str, run_id: UUID, *, after: tuple[int, int] | None, limit: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -111,8 +111,9 @@ class Deliveries:
             .on_conflict_do_nothing()
         )
 
-    async def pending(self, delivery_id: UUID) -> Delivery | None:
-        """A delivery that is PENDING, with what it delivers."""
+    async def pending(self, delivery_ids: Collection[UUID]) -> list[Delivery]:
+        """Those of the deliveries that are PENDING, with what they deliver, in the order in which
+        their events were accepted."""
         found = await self._connection.execute(
             select(
                 deliveries.c.id,
@@ -128,10 +129,14 @@ class Deliveries:
                 waits,
                 (waits.c.tenant == deliveries.c.tenant) & (waits.c.id == deliveries.c.wait_id),
             )
-            .where(self._pending(delivery_id))
+            .where(
+                deliveries.c.tenant == self._tenant,
+                deliveries.c.id.in_(delivery_ids),
+                deliveries.c.state == DeliveryState.PENDING,
+            )
+            .order_by(deliveries.c.position, deliveries.c.created_at, deliveries.c.id)
         )
-        row = found.mappings().one_or_none()
-        return None if row is None else read(Delivery, row)
+        return [read(Delivery, row) for row in found.mappings()]
 
     async def close(
         self, delivery_id: UUID, state: DeliveryState, error: JsonObject | None = None
@@ -159,6 +164,18 @@ class Deliveries:
                 attempts=attempts,
                 last_error=error,
             )
+        )
+
+    async def give_back(self, delivery_ids: Collection[UUID]) -> None:
+        """Deliveries that were claimed and not tried are due before all others."""
+        await self._connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.tenant == self._tenant,
+                deliveries.c.id.in_(delivery_ids),
+                deliveries.c.state == DeliveryState.PENDING,
+            )
+            .values(next_at=deliveries.c.created_at, attempts=deliveries.c.attempts - 1)
         )
 
     async def release(self, definition_id: str) -> int:

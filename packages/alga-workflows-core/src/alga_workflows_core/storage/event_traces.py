@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, case, func, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.storage.event_tables import (
@@ -123,7 +124,7 @@ class EventTraces:
                 version_events.c.event_name == event_name,
                 version_events.c.use == "trigger",
             )
-            .distinct(version_events.c.definition_id)
+            .ext(distinct_on(version_events.c.definition_id))
             .order_by(
                 version_events.c.definition_id,
                 func.coalesce(

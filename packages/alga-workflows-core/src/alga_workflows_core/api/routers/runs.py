@@ -27,6 +27,7 @@ from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.model import BY_KIND, Model
 from alga_workflows_core.runs.blocked import Blocked, BlockedOnQueue
 from alga_workflows_core.runs.blocked_slot import BlockedOnSlot
+from alga_workflows_core.runs.blocked_waits import BlockedOnEvent, blocked_on
 from alga_workflows_core.runs.launch import LaunchRequest
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.storage.runs import RunRow
@@ -94,7 +95,7 @@ class RunDetailView(RunView):
     """A run with the payload that it was started with, and what holds it up."""
 
     payload: Json
-    blocked_on: list[Annotated[BlockedOnQueue | BlockedOnSlot, BY_KIND]]
+    blocked_on: list[Annotated[BlockedOnQueue | BlockedOnSlot | BlockedOnEvent, BY_KIND]]
 
 
 class StepView(Model):
@@ -184,10 +185,12 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
         """One run with its payload, and what holds it up."""
         row = await service.get(caller.tenant, run_id)
         slot = await service.blocked_on_slot(caller.tenant, row)
+        waits = await service.open_waits(caller.tenant, run_id)
+        queues = [] if slot is not None else await blocked.on_queues(row)
         return RunDetailView(
             **run_view(row).model_dump(),
             payload=row.payload,
-            blocked_on=[slot] if slot is not None else [*await blocked.on_queues(row)],
+            blocked_on=[*([] if slot is None else [slot]), *queues, *blocked_on(waits)],
         )
 
     @routes.get("/runs/{run_id}/steps")
