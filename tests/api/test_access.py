@@ -89,31 +89,34 @@ async def prepared(service: Service) -> AsyncGenerator[None]:
     yield
 
 
+# What fits an address: the first entry whose text is in it.
+BODIES: list[tuple[str, Any]] = [
+    ("/steps/", {"do": "retry"}),
+    ("/calendars/", {"zone": "UTC"}),
+    ("/backfill", {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}),
+    ("/complete", {"answer": 1}),
+    ("/delegate", {"to": "ada"}),
+    ("/tasks/", {}),
+    ("/redeliver", {}),
+    ("/events", {"specversion": "1.0", "id": "1", "source": "test", "type": "TOLD"}),
+    ("/simulate", {"definition": DRAFT}),
+    ("/definitions/roles/runs", {"wait": 30}),
+]
+WITHOUT = ("/publish", "/pause", "/resume", "/archive", "/activate", "/resolve", "/trigger")
+
+
+def body_for(method: str, path: str) -> Any:
+    """A body that fits its address."""
+    if "/schedules/" in path and method == "PUT":
+        return {"definition": "roles", "when": {"kind": "cron", "cron": "0 8 * * *"}}
+    found = next((body for part, body in BODIES if part in path), None)
+    return found if found is not None else {} if path.endswith(WITHOUT) else DRAFT
+
+
 async def ask(service: Service, method: str, path: str, key: str | None) -> httpx.Response:
     """A request to the service that needs a key, with a body that fits its address."""
     headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-    body: Any = {"wait": 30} if path.endswith("/runs") else DRAFT
-    if path.endswith(("/publish", "/pause", "/resume", "/archive", "/activate")):
-        body = {}
-    if path.endswith("/resolve"):
-        body = {"do": "retry"} if "/steps/" in path else {}
-    if "/calendars/" in path:
-        body = {"zone": "UTC"}
-    if path.endswith("/redeliver"):
-        body = {}
-    if path.endswith("/events"):
-        body = {"specversion": "1.0", "id": "1", "source": "test", "type": "TOLD"}
-    if "/tasks/" in path:
-        bodies: dict[str, Any] = {"complete": {"answer": 1}, "delegate": {"to": "ada"}}
-        body = bodies.get(path.rpartition("/")[2], {})
-    if "/schedules/" in path and method == "PUT":
-        body = {"definition": "roles", "when": {"kind": "cron", "cron": "0 8 * * *"}}
-    if path.endswith("/trigger"):
-        body = {}
-    if path.endswith("/backfill"):
-        body = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}
-    if path.endswith("/simulate"):
-        body = {"definition": DRAFT}
+    body = body_for(method, path)
     async with httpx.AsyncClient(
         base_url=service.locked_url, headers=headers, timeout=30
     ) as client:
