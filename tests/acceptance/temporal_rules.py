@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
 from alga_workflows_core.calendars.business import Calendar
 from alga_workflows_core.calendars.parsing import parse_calendar
-from alga_workflows_core.interpreter.waits import Wait, WaitKind
+from alga_workflows_core.interpreter.waits import Wait, WaitKind, answered_task
 from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.simulation.answers import (
-    answered_task,
     cancelled_child,
     ended_child,
     means,
@@ -95,8 +93,9 @@ class Tasks:
         at: datetime,
     ) -> None:
         answers.setdefault(answer.by, answer.payload)
-        if len(answers) >= wait.detail["quorum"]:
-            resolution = answered_task(wait, answers, answer.by, at)
+        quorum: int = wait.detail["quorum"]
+        if len(answers) >= quorum:
+            resolution = answered_task(wait.key, quorum, answers, answer.by, at)
             await self._world.resolve(run, wait.key, resolution, answer.by)
 
 
@@ -203,9 +202,9 @@ class ScriptedCalendars:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def of(self, identity: RunIdentity) -> Mapping[str, Calendar]:
-        calendars = self._world.runs[identity.run_id].script.calendars
-        return {name: parse_calendar(each) for name, each in calendars.items()}
+    async def named(self, run: RunIdentity, name: str) -> Calendar | None:
+        document = self._world.runs[run.run_id].script.calendars.get(name)
+        return None if document is None else parse_calendar(document)
 
 
 def wait_of(wait: OpenedWait | WaitRow) -> Wait:

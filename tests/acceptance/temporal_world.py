@@ -16,13 +16,10 @@ from uuid import UUID
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from alga_workflows_core.interpreter.waits import decided
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.launch import Launcher, LaunchRequest
 from alga_workflows_core.runs.waits import WaitDesk
-from alga_workflows_core.simulation.answers import (
-    means,
-)
+from alga_workflows_core.simulation.answers import done_by, is_about
 from alga_workflows_core.simulation.script import ScriptedDeed
 from alga_workflows_core.storage.runs import RunRow
 from alga_workflows_core.storage.unit_of_work import Storage
@@ -186,10 +183,9 @@ class World:
                     await self._answer(run, deed)
 
     async def _answer(self, run: ScriptedRun, deed: ScriptedDeed) -> None:
-        parked = deed.do != "resolve"
         async with self.storage.unit_of_work(run.tenant) as work:
             rows = await work.waits.list(run.run_id, status=WaitStatus.WAITING)
         for row in rows:
-            if (row.kind == "park") is parked and means(deed.step, row.path):
-                await self.resolve(run, row.key, decided(row.kind, deed.do, deed.value), "operator")
+            if is_about(deed, row.kind, row.path):
+                await self.resolve(run, row.key, done_by(deed, row.kind, row.detail), "operator")
                 return

@@ -26,7 +26,7 @@ from alga_workflows_core.temporal.names import RUN_WORKFLOW, TASK_QUEUE, workflo
 from alga_workflows_core.temporal.wire import RunInput
 from alga_workflows_core.types.states import RunStatus
 from tests.api.service import published, serving
-from workflow_worker.compose import Mode
+from workflow_worker.base import Mode
 
 TENANT = "default"
 DEADLINE = 20.0

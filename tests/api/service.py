@@ -16,7 +16,8 @@ from alga_workflows_core.infra.auth import generate_key, hash_key
 from alga_workflows_core.infra.metrics import TemporalTelemetry
 from alga_workflows_core.infra.settings import TemporalSettings
 from alga_workflows_core.storage.unit_of_work import Storage
-from workflow_worker.compose import Mode, serve
+from workflow_worker.base import Mode
+from workflow_worker.compose import serve
 from workflow_worker.settings import ServiceSettings
 
 TABLES = (
@@ -25,6 +26,7 @@ TABLES = (
     "workflow_runs",
     "workflow_run_steps",
     "workflow_actions",
+    "alga_calendars",
     "alga_api_keys",
 )
 

@@ -20,6 +20,11 @@ ROLES = ("reader", "operator", "author", "admin")
 # What a role has to be at least, for every address; `None`: open to all.
 ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("GET", "/api/v1/actions", "reader"),
+    ("GET", "/api/v1/calendars", "reader"),
+    ("GET", f"/api/v1/calendars/{NOBODY}", "reader"),
+    ("GET", f"/api/v1/calendars/{NOBODY}/preview", "reader"),
+    ("PUT", f"/api/v1/calendars/{NOBODY}", "author"),
+    ("DELETE", f"/api/v1/calendars/{NOBODY}", "author"),
     ("GET", "/api/v1/definitions", "reader"),
     ("GET", "/api/v1/definitions/roles", "reader"),
     ("GET", "/api/v1/definitions/roles/versions", "reader"),
@@ -34,6 +39,13 @@ ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("GET", f"/api/v1/runs/{NOBODY}/waits", "reader"),
     ("POST", f"/api/v1/runs/{NOBODY}/steps/a/b/resolve", "operator"),
     ("POST", f"/api/v1/waits/{NOBODY}/resolve", "operator"),
+    ("GET", "/api/v1/tasks", "reader"),
+    ("GET", f"/api/v1/tasks/{NOBODY}", "reader"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/claim", "operator"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/unclaim", "operator"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/complete", "operator"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/delegate", "operator"),
+    ("POST", f"/api/v1/tasks/{NOBODY}/dismiss", "operator"),
     ("GET", "/health", "reader"),
     ("GET", "/metrics", "reader"),
     ("POST", "/api/v1/validate", "reader"),
@@ -68,6 +80,11 @@ async def ask(service: Service, method: str, path: str, key: str | None) -> http
         body = {}
     if path.endswith("/resolve"):
         body = {"do": "retry"} if "/steps/" in path else {}
+    if "/calendars/" in path:
+        body = {"zone": "UTC"}
+    if "/tasks/" in path:
+        bodies: dict[str, Any] = {"complete": {"answer": 1}, "delegate": {"to": "ada"}}
+        body = bodies.get(path.rpartition("/")[2], {})
     if path.endswith("/simulate"):
         body = {"definition": DRAFT}
     async with httpx.AsyncClient(base_url=service.locked_url, headers=headers) as client:
@@ -98,7 +115,9 @@ async def test_every_address_is_in_the_matrix(service: Service) -> None:
         "{number}": "1",
         "{run_id}": NOBODY,
         "{wait_id}": NOBODY,
+        "{task_id}": NOBODY,
         "{path}": "a/b",
+        "{name}": NOBODY,
     }
     listed = {(method, path) for method, path, _ in ENDPOINTS}
     for method, path in routes:

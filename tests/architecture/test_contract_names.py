@@ -12,6 +12,7 @@ from temporalio.client import Client
 from alga_workflows_core.api.access import DevAccess, KeyAccess
 from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
+from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
@@ -28,6 +29,9 @@ from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.reconciler import Reconciler
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.tasks import telling
+from alga_workflows_core.tasks.answering import TaskAnswers
+from alga_workflows_core.tasks.service import TaskService
 from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.names import (
     ADVERTISE_ACTIVITY,
@@ -51,7 +55,13 @@ from alga_workflows_core.temporal.names import (
     workflow_id,
 )
 from alga_workflows_core.temporal.wire import RunInput
-from alga_workflows_core.types.states import DefinitionState, RunStatus, StepStatus
+from alga_workflows_core.types.states import (
+    FINAL_TASK_STATES,
+    DefinitionState,
+    RunStatus,
+    StepStatus,
+    TaskState,
+)
 
 RUN = UUID("b1ce5ba8-9a2b-5e7f-8a55-1c1f0a5d7c11")
 NOWHERE = load(DatabaseSettings, {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})
@@ -76,6 +86,13 @@ API_PATHS = {
     "GET /api/v1/runs/{run_id}/waits",
     "POST /api/v1/runs/{run_id}/steps/{path}/resolve",
     "POST /api/v1/waits/{wait_id}/resolve",
+    "GET /api/v1/tasks",
+    "GET /api/v1/tasks/{task_id}",
+    "POST /api/v1/tasks/{task_id}/claim",
+    "POST /api/v1/tasks/{task_id}/unclaim",
+    "POST /api/v1/tasks/{task_id}/complete",
+    "POST /api/v1/tasks/{task_id}/delegate",
+    "POST /api/v1/tasks/{task_id}/dismiss",
     "POST /api/v1/runs/{run_id}/cancel",
     "POST /api/v1/runs/{run_id}/pause",
     "POST /api/v1/runs/{run_id}/resume",
@@ -83,6 +100,11 @@ API_PATHS = {
     "GET /api/v1/schemas/definition.json",
     "POST /api/v1/simulate",
     "GET /api/v1/actions",
+    "GET /api/v1/calendars",
+    "GET /api/v1/calendars/{name}",
+    "PUT /api/v1/calendars/{name}",
+    "DELETE /api/v1/calendars/{name}",
+    "GET /api/v1/calendars/{name}/preview",
     "GET /api/v1/openapi.json",
     "GET /livez",
     "GET /readyz",
@@ -122,8 +144,11 @@ async def api(database: Database) -> httpx.AsyncClient:
                 poke=lambda: None,
             ),
             decisions=Decisions(storage),
+            tasks=TaskService(storage),
+            task_answers=TaskAnswers(storage),
             blocked=Blocked(client, after=30),
             actions=actions,
+            calendars=CalendarService(storage=storage),
             operations=RunOperations(
                 storage=storage, executions=executions, reconciler=reconciler, closer=closer
             ),
@@ -178,7 +203,7 @@ def test_derived_ids() -> None:
 
 
 def test_states() -> None:
-    """The states of runs, steps and definitions."""
+    """The states of runs, steps, tasks and definitions."""
     assert [state.value for state in RunStatus] == [
         "QUEUED",
         "STARTING",
@@ -192,7 +217,30 @@ def test_states() -> None:
         "TIMED_OUT",
     ]
     assert [state.value for state in StepStatus] == ["RUNNING", "SUCCEEDED", "FAILED", "CANCELED"]
+    assert [state.value for state in TaskState] == [
+        "OPEN",
+        "CLAIMED",
+        "COMPLETED",
+        "EXPIRED",
+        "CANCELED",
+    ]
     assert [state.value for state in DefinitionState] == ["DRAFT", "ACTIVE", "PAUSED", "ARCHIVED"]
+
+
+def test_events_that_tell_of_tasks() -> None:
+    """Triggers name them."""
+    assert telling.SOURCE == "alga-workflows/tasks"
+    assert {telling.OPENED, telling.REMINDER, telling.OVERDUE, telling.ESCALATED} == {
+        "TASK_OPENED",
+        "TASK_REMINDER",
+        "TASK_OVERDUE",
+        "TASK_ESCALATED",
+    }
+    assert [telling.ended(state) for state in sorted(FINAL_TASK_STATES)] == [
+        "TASK_CANCELED",
+        "TASK_COMPLETED",
+        "TASK_EXPIRED",
+    ]
 
 
 async def test_names_of_tables(database: Database) -> None:
@@ -210,12 +258,18 @@ async def test_names_of_tables(database: Database) -> None:
         "workflow_events",
         "workflow_event_deliveries",
         "workflow_run_waits",
+        "workflow_tasks",
+        "alga_task_answers",
+        "alga_task_candidates",
+        "alga_task_log",
         "workflow_actions",
         "alga_action_ledger",
         "alga_api_keys",
+        "alga_calendars",
         "alga_data",
         "alga_event_keys",
         "alga_event_refusals",
+        "alga_run_slots",
         "alga_version_events",
         "alga_wait_matches",
         "alga_sweeps",

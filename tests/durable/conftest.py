@@ -19,7 +19,7 @@ from alga_workflows_core.temporal.workflow import RunWorkflow
 from tests.api.service import serving
 from tests.durable.actions import actions
 from tests.durable.world import World
-from workflow_worker.compose import Mode
+from workflow_worker.base import Mode
 
 Serve: TypeAlias = Callable[[type[Any]], AbstractAsyncContextManager[World]]
 

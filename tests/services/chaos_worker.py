@@ -26,7 +26,8 @@ from alga_workflows_core.infra.telemetry import configure_logging
 from alga_workflows_core.temporal.wire import FlushRequest, PerformRequest
 from alga_workflows_core.temporal.worker import WorkerOptions
 from tests.durable.actions import actions
-from workflow_worker.compose import Mode, serve
+from workflow_worker.base import Mode
+from workflow_worker.compose import serve
 from workflow_worker.settings import ServiceSettings
 
 STICKY_TIMEOUT = timedelta(seconds=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +68,51 @@ async def finish_in_spite_of(
             rows = (await api.get(f"/api/v1/runs/{one}/steps", params=query)).json()["items"]
             assert len(rows) == 4 * TURNS + 3
             assert {row["status"] for row in rows} == {"SUCCEEDED"}
+
+
+WORKING: dict[str, Any] = document(
+    "working",
+    wait("first", 2_000),
+    {
+        "id": "hours",
+        "type": "time.wait",
+        "config": {"mode": "businessTime", "duration": "PT0.5S"},
+    },
+)
+ALWAYS: dict[str, Any] = {
+    "zone": "UTC",
+    "exceptions": [
+        {"date": f"{datetime.now(UTC).date() + timedelta(days=number)}", "hours": ["00:00-24:00"]}
+        for number in (0, 1)
+    ],
+}
+
+
+async def count_working_time_in_spite_of(
+    servers: Servers, environ: dict[str, str], folder: Path, seconds: float
+) -> None:
+    """A run comes to a wait for working time while PostgreSQL, with the calendars, is away."""
+    async with (
+        running(environ={**environ, "CHAOS_FOLDER": str(folder)}, module=MODULE) as worker,
+        client(await worker.url()) as api,
+    ):
+        assert (await api.put("/api/v1/calendars/default", json=ALWAYS)).status_code == 201
+        await api.put("/api/v1/definitions/working/draft", json=WORKING)
+        assert (await api.post("/api/v1/definitions/working/publish")).is_success
+        run = (await api.post("/api/v1/definitions/working/runs", json={})).json()["runId"]
+
+        async def waits() -> bool:
+            return (await api.get(f"/api/v1/runs/{run}")).json()["status"] == "WAITING"
+
+        await eventually(waits, "the run is in its first wait")
+        await servers.stop_postgres()
+        stopped = datetime.now(UTC)
+        await asyncio.sleep(seconds)
+        back = datetime.now(UTC)
+        await servers.start_postgres()
+        row = await closed_run(api, run)
+        assert row["status"] == "SUCCEEDED", row
+        rows = (await api.get(f"/api/v1/runs/{run}/steps")).json()["items"]
+        (output,) = [each["output"] for each in rows if each["path"] == "hours"]
+        # It began in the outage, and so was counted from then.
+        assert stopped < datetime.fromisoformat(output["until"]) < back

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
 import pytest
 
 from alga_workflows_core.calendars.business import Calendar, ExceptionalDay, Holiday, Hours
-from alga_workflows_core.calendars.parsing import parse_calendar
+from alga_workflows_core.calendars.parsing import CalendarError, parse_calendar
 
 
 def test_a_whole_calendar() -> None:
@@ -114,10 +115,13 @@ FAULTS: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("change", "message"), FAULTS)
 def test_what_is_no_calendar_is_told_with_its_place(change: Any, message: str) -> None:
-    """One sentence that says where and what."""
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
+    """One sentence that says where and what, and the place as names and indices."""
+    with pytest.raises(CalendarError) as caught:
         parse_calendar({"zone": "UTC", **change} if change else change)
     assert str(caught.value).startswith(message)
+    written = re.sub(r"\[(\d+)\]", r".\1", message.partition(":")[0])
+    place = ".".join(map(str, caught.value.place)) or "a calendar"
+    assert written == place
 
 
 def test_a_zone_is_required() -> None:

@@ -13,6 +13,7 @@ from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.infra.settings import DatabaseSettings, load
 from alga_workflows_core.interpreter.facts import RunStarted, StepStarted
 from alga_workflows_core.runs.activities import RunActivities
+from alga_workflows_core.runs.calendars import StoredCalendars
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.closing import RunCloser
 from alga_workflows_core.runs.rows import RowWriter
@@ -35,6 +36,7 @@ async def test_a_step_that_is_told_after_the_end_gets_no_row(
         performer=Performer(Registry([])),
         rows=RowWriter(storage=storage, closed=closed, metrics=metrics),
         waits=WaitDesk(storage),
+        calendars=StoredCalendars(storage),
     )
     run = RunIdentity(
         run_id=uuid4(),

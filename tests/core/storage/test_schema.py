@@ -22,8 +22,10 @@ ACROSS_TENANTS = {
     "alga_claim_reconciling",
     "alga_claim_run_starts",
     "alga_claim_sweep",
+    "alga_claim_tasks",
     "alga_end_sweep",
     "alga_find_runs",
+    "alga_forgotten_slots",
 }
 # Rows that every tenant may read and none may write, by the policy that says so.
 SHARED = {("workflow_actions", "shared_rows"): ("SELECT", "(tenant = '*'::text)", None)}

@@ -24,7 +24,9 @@ from alga_workflows_core.types.states import (
     EVENT_TRANSITIONS,
     FINAL_RUN_STATES,
     RUN_TRANSITIONS,
+    SLOT_TRANSITIONS,
     STEP_TRANSITIONS,
+    TASK_TRANSITIONS,
     WAIT_TRANSITIONS,
     RunStatus,
     StepStatus,
@@ -40,6 +42,8 @@ TABLES: dict[str, Mapping[StrEnum, frozenset[StrEnum]]] = {
     "wait": {**WAIT_TRANSITIONS},
     "delivery": {**DELIVERY_TRANSITIONS},
     "event": {**EVENT_TRANSITIONS},
+    "task": {**TASK_TRANSITIONS},
+    "slot": {**SLOT_TRANSITIONS},
 }
 
 

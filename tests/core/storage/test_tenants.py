@@ -22,9 +22,12 @@ from alga_workflows_core.storage.definitions import NewVersion
 from alga_workflows_core.storage.entries import NewValue, Page
 from alga_workflows_core.storage.events import NewEvent
 from alga_workflows_core.storage.open_runs import RunEnding
+from alga_workflows_core.storage.slots import SlotKey
+from alga_workflows_core.storage.task_records import Candidate, Deed
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
-from alga_workflows_core.types.states import RunStatus, StepStatus
+from alga_workflows_core.types.states import RunStatus, SlotState, StepStatus
 from tests.core.storage import rows
+from tests.core.storage.task_rows import TASK, change_task, fill_task, new_task, task_rows
 
 OURS, THEIRS = "acme", "globex"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -38,6 +41,7 @@ CHANGE = replace(rows.CLOSED, id=RUN, status=RunStatus.RUNNING, started_at=None,
 SEEN = replace(rows.SEEN, id=RUN)
 STEP = replace(rows.STEP, status=StepStatus.RUNNING, finished_at=None)
 VALUE = NewValue(value={"n": 1}, size=8)
+SLOTS = SlotKey(definition_id=DEFINITION, key='"a"')
 
 
 async def stage(work: UnitOfWork, event_id: str) -> bool:
@@ -66,6 +70,8 @@ async def fill(work: UnitOfWork) -> None:
     await work.api_keys.add(KEY, name="laptop", role="admin", key_hash=f"hash of {work.tenant}")
     await work.data.change("counters", "seen", lambda _present: VALUE)
     await stage(work, "1")
+    await work.slots.add(RUN, SLOTS, state=SlotState.WAITING, at_most=1, displaces=False)
+    await fill_task(work)
 
 
 async def entries(work: UnitOfWork) -> Page:
@@ -89,6 +95,9 @@ async def everything(work: UnitOfWork) -> dict[str, Any]:
         "keys": await work.api_keys.list(),
         "entry": await work.data.get("counters", "seen"),
         "entries": (await entries(work)).entries,
+        "slot": await work.slots.of_run(RUN),
+        "queue": await work.slots.waiting(SLOTS),
+        **await task_rows(work),
     }
 
 
@@ -129,6 +138,7 @@ async def _change_all(work: UnitOfWork) -> None:
     await work.steps.close_open(RUN, {"code": "THEIRS"}, seq=9)
     await work.api_keys.revoke(KEY)
     assert await work.data.remove("counters", "seen", lambda _present: None) is None
+    await change_task(work)
 
 
 async def test_rows_of_another_tenant_are_not_changed(filled: Storage) -> None:
@@ -155,6 +165,10 @@ WRITES: dict[str, Callable[[UnitOfWork], Awaitable[Any]]] = {
     "key": lambda work: work.api_keys.add(uuid4(), name="k", role="admin", key_hash="new"),
     "entry": lambda work: work.data.change("counters", "mine", lambda _present: VALUE),
     "event": lambda work: stage(work, "2"),
+    "task": lambda work: work.tasks.open(new_task(uuid4())),
+    "candidate": lambda work: work.task_records.ask(TASK, [Candidate("person", "them")]),
+    "answer": lambda work: work.task_records.add_answer(TASK, "them", "no", 2),
+    "deed": lambda work: work.task_records.log(TASK, Deed(deed="THEIRS")),
 }
 
 

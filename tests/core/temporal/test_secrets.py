@@ -30,6 +30,7 @@ from alga_workflows_core.infra.secrets.environment import EnvironmentSecrets, va
 from alga_workflows_core.infra.settings import DatabaseSettings, LogSettings, load
 from alga_workflows_core.infra.telemetry import configure_logging
 from alga_workflows_core.runs.activities import RunActivities
+from alga_workflows_core.runs.calendars import StoredCalendars
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.waits import WaitDesk
@@ -187,6 +188,7 @@ class World:
                 storage=self._storage, closed=ClosedRuns(self._hints), metrics=Metrics()
             ),
             waits=WaitDesk(self._storage, poke=lambda: None),
+            calendars=StoredCalendars(self._storage),
         )
 
     async def stored(self) -> str:

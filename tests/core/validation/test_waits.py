@@ -88,18 +88,42 @@ def test_a_wait_for_several_events_ends_as_a_whole() -> None:
         assert found(Code.WAIT_WITHOUT_TIMEOUT, step) == []
 
 
+NIGHTS: Step = {
+    "id": "a",
+    "type": "time.wait",
+    "config": {"mode": "businessTime", "duration": "PT1H", "calendar": "nights"},
+}
+OWN: Step = {**NIGHTS, "config": {"mode": "businessTime", "duration": "PT1H"}}
+
+
 def test_of_unknown_calendars_nothing_is_said_where_none_are_known() -> None:
-    """And the tenant's own calendar has no name."""
-    config = {"mode": "businessTime", "duration": "PT1H"}
-    own: Step = {"id": "a", "type": "time.wait", "config": config}
-    other: Step = {**own, "config": {**config, "calendar": "nights"}}
-    assert found(Code.CALENDAR_UNKNOWN, own) == []
-    assert found(Code.CALENDAR_UNKNOWN, other) == ["/steps/0/config/calendar"]
+    """As when a file is validated far from any tenant."""
+    assert found(Code.CALENDAR_UNKNOWN, NIGHTS) == ["/steps/0/config/calendar"]
     unknown = replace(CATALOGUE, calendars=None)
-    assert validate(document(other), unknown).findings == []
-    nothing = replace(CATALOGUE, calendars=frozenset[str]())
-    (finding,) = validate(document(other), nothing).findings
-    assert finding.suggestion == "Leave it out for the tenant's own calendar."
+    for step in (NIGHTS, OWN):
+        assert validate(document(step), unknown).findings == []
+
+
+@pytest.mark.parametrize(
+    ("calendars", "suggestion"),
+    [({"default"}, "Leave it out for the tenant's own."), ({"late"}, None), ({"night"}, "'night'")],
+)
+def test_what_to_do_about_an_unknown_calendar(calendars: set[str], suggestion: str | None) -> None:
+    """The nearest name, or none at all if the tenant has a calendar of its own."""
+    some = replace(CATALOGUE, calendars=frozenset(calendars))
+    (only,) = validate(document(NIGHTS), some).findings
+    assert (suggestion or "") in (only.suggestion or "")
+    assert (only.suggestion is None) is (suggestion is None)
+
+
+def test_without_a_name_the_tenant_needs_a_calendar_of_its_own() -> None:
+    """It is the one named `default`."""
+    assert found(Code.CALENDAR_UNKNOWN, OWN) == []
+    others = replace(CATALOGUE, calendars=frozenset({"support-hours"}))
+    (only,) = validate(document(OWN), others).findings
+    assert (only.code, only.path) == (Code.CALENDAR_UNKNOWN, "/steps/0/config")
+    assert only.severity is Severity.ERROR
+    assert "'default'" in (only.suggestion or "")
 
 
 def differ(*steps: Step) -> list[str]:

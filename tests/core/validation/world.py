@@ -195,5 +195,5 @@ CATALOGUE = Catalogue(
     workflows=WORKFLOWS,
     events=EVENTS,
     secrets=frozenset({"MAIL_API_KEY", "BILLING_TOKEN", "EXPORT_SIGNING_KEY"}),
-    calendars=frozenset({"support-hours", "warehouse"}),
+    calendars=frozenset({"default", "support-hours", "warehouse"}),
 )

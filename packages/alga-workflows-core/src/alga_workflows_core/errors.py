@@ -7,6 +7,7 @@
     │   └── FindingsError   a document has findings of severity error
     ├── NotFoundError       no such thing for this tenant
     ├── ConflictError       it exists, but its state does not allow this
+    │   └── NoSlotError     as many runs are there as may be
     ├── PreconditionError   it is not, or no longer, as the caller said it has to be
     ├── AccessError         no key, a wrong key, or a role that is too low
     └── UnavailableError    a server that we need cannot be reached
@@ -86,6 +87,12 @@ class ConflictError(AlgaError):
     code = "CONFLICT"
 
 
+class NoSlotError(ConflictError):
+    """As many runs of the definition are there as may be, and another one is not to wait."""
+
+    code = "CONCURRENCY_LIMIT"
+
+
 class PreconditionError(AlgaError):
     """The thing is no longer as the caller said it has to be; nothing was changed."""
 
@@ -97,8 +104,15 @@ class AccessError(AlgaError):
 
     code = "ACCESS_DENIED"
 
-    def __init__(self, message: str, *, authenticated: bool, remedy: str | None = None) -> None:
-        super().__init__(message, remedy=remedy)
+    def __init__(
+        self,
+        message: str,
+        *,
+        authenticated: bool,
+        remedy: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message, remedy=remedy, code=code)
         self.authenticated = authenticated
 
 

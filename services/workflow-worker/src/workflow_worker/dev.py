@@ -18,7 +18,8 @@ from alga_workflows_core.infra.devstack import paths
 from alga_workflows_core.infra.devstack.stack import DevStack, StackInfo, find_running
 from alga_workflows_core.infra.http import HttpServer
 from alga_workflows_core.storage.migrate import migrate
-from workflow_worker.compose import Mode, serve
+from workflow_worker.base import Mode
+from workflow_worker.compose import serve
 from workflow_worker.desk import desk_server
 from workflow_worker.sample import SampleRun, run_sample
 from workflow_worker.settings import ServiceSettings

@@ -12,16 +12,22 @@ from alga_workflows_core.api import openapi, problems
 from alga_workflows_core.api.access import Access, Reader
 from alga_workflows_core.api.routers import (
     actions,
+    calendars,
     definitions,
+    events,
     operations,
     process,
     runs,
     schemas,
     simulate,
+    tasks,
     waits,
 )
 from alga_workflows_core.catalogue.actions import ActionCatalogue
+from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.events.desk import EventDesk
+from alga_workflows_core.events.ingress import Ingress
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.health import HealthMonitor
@@ -30,6 +36,8 @@ from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.service import RunService
+from alga_workflows_core.tasks.answering import TaskAnswers
+from alga_workflows_core.tasks.service import TaskService
 
 API = "/api/v1"
 # A definition may have 512 KiB in canonical form; as people write it, with indents, it has more.
@@ -44,9 +52,14 @@ class ApiParts:
     definitions: DefinitionService
     runs: RunService
     decisions: Decisions
+    tasks: TaskService
+    task_answers: TaskAnswers
+    ingress: Ingress
+    events: EventDesk
     operations: RunOperations
     blocked: Blocked
     actions: ActionCatalogue
+    calendars: CalendarService
     processes: BoundedProcesses
     health: HealthMonitor
     metrics: Metrics
@@ -71,10 +84,13 @@ def create_app(parts: ApiParts) -> ASGIApp:
         definitions.router(parts.definitions),
         runs.router(parts.runs, parts.blocked),
         waits.router(parts.decisions),
+        tasks.router(parts.tasks, parts.task_answers),
         operations.router(parts.operations),
+        events.router(parts.ingress, parts.events),
         actions.router(parts.actions),
+        calendars.router(parts.calendars),
         schemas.router(),
-        simulate.router(parts.processes, parts.actions),
+        simulate.router(parts.processes, parts.actions, parts.calendars),
     ):
         app.include_router(router, prefix=API)
     app.include_router(process.router(parts.health, parts.metrics, parts.sdk_metrics))

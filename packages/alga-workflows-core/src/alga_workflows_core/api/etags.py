@@ -1,4 +1,4 @@
-"""ETags of drafts, and the conditional requests of RFC 9110 §13 that they are for."""
+"""ETags of documents, and the conditional requests of RFC 9110 §13 that they are for."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Header
 
-from alga_workflows_core.catalogue.draft_condition import ANY, DraftCondition
+from alga_workflows_core.catalogue.condition import ANY, Condition
 from alga_workflows_core.errors import InputError
 
 IfMatch: TypeAlias = Annotated[
     list[str] | None,
-    Header(alias="If-Match", description="ETags, or `*`: save only over such a draft."),
+    Header(alias="If-Match", description="ETags, or `*`: only if it is such a one."),
 ]
 IfNoneMatch: TypeAlias = Annotated[
     list[str] | None,
-    Header(alias="If-None-Match", description="`*`, or ETags: save only over no such draft."),
+    Header(alias="If-None-Match", description="`*`, or ETags: only if it is no such one."),
 ]
 
 _TAG = re.compile(r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
@@ -25,21 +25,21 @@ _ONE = _TAG.pattern.replace("(", "(?:")
 _LIST = re.compile(rf"{_ONE}(?:[ \t]*,[ \t,]*{_ONE})*")
 
 
-def etag(draft_hash: str) -> str:
-    """The ETag of the draft with this hash."""
-    return f'"{draft_hash}"'
+def etag(content_hash: str) -> str:
+    """The ETag of the document with this hash."""
+    return f'"{content_hash}"'
 
 
 def condition(
     if_match: Sequence[str] | None, if_none_match: Sequence[str] | None
-) -> DraftCondition | None:
+) -> Condition | None:
     """What the two headers ask for, None if nothing; InputError if they are no lists of ETags.
 
     If-Match compares strongly, so that a weak tag matches nothing; If-None-Match takes both.
     """
     if if_match is None and if_none_match is None:
         return None
-    return DraftCondition(
+    return Condition(
         match=None if if_match is None else _tags(if_match, "If-Match", weak=False),
         none_match=None
         if if_none_match is None
@@ -58,7 +58,7 @@ def _tags(lines: Sequence[str], header: str, *, weak: bool) -> frozenset[str]:
             path=header,
             remedy='Send the ETag as it was answered, in its quotes: `"…"`.',
         )
-    # The tag `"*"` is one that no draft has, other than the `*` without quotes.
+    # The tag `"*"` is one that no document has, other than the `*` without quotes.
     return frozenset(
         tag[2] for tag in _TAG.finditer(value) if (weak or tag[1] is None) and tag[2] != ANY
     )

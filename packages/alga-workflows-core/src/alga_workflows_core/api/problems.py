@@ -105,22 +105,25 @@ def problem(
     )
 
 
+def status_of(error: AlgaError) -> HTTPStatus:
+    """The status that an error is answered with."""
+    if isinstance(error, AccessError):
+        return HTTPStatus.FORBIDDEN if error.authenticated else HTTPStatus.UNAUTHORIZED
+    if error.error_code in _UNREADABLE:
+        return HTTPStatus.BAD_REQUEST
+    if error.error_code == MEDIA_TYPE_REFUSED:
+        return HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    return next(status for kind, status in _STATUS if isinstance(error, kind))
+
+
 async def _on_alga_error(_request: Request, error: Exception) -> Response:
     if not isinstance(error, AlgaError):
         raise error
     headers: dict[str, str] = {}
-    if isinstance(error, AccessError):
-        status = HTTPStatus.FORBIDDEN if error.authenticated else HTTPStatus.UNAUTHORIZED
-        if not error.authenticated:
-            headers["WWW-Authenticate"] = "Bearer"
-    elif error.error_code in _UNREADABLE:
-        status = HTTPStatus.BAD_REQUEST
-    elif error.error_code == MEDIA_TYPE_REFUSED:
-        status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-    else:
-        status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    if isinstance(error, AccessError) and not error.authenticated:
+        headers["WWW-Authenticate"] = "Bearer"
     return problem(
-        status,
+        status_of(error),
         code=error.error_code,
         detail=error.message,
         path=error.path,

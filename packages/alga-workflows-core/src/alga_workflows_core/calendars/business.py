@@ -79,37 +79,43 @@ class Calendar:
     weekly: tuple[tuple[Hours, ...], ...]
     holidays: tuple[Holiday, ...] = ()
     exceptions: tuple[ExceptionalDay, ...] = ()
-    _special: dict[date, tuple[Hours, ...]] = field(init=False, repr=False, compare=False)
-    _yearly: frozenset[tuple[int, int]] = field(init=False, repr=False, compare=False)
+    _exceptions: dict[date, ExceptionalDay] = field(init=False, repr=False, compare=False)
+    _holidays: dict[tuple[int, int], list[Holiday]] = field(init=False, repr=False, compare=False)
     _week: tuple[Sequence[Hours], ...] = field(init=False, repr=False, compare=False)
     _week_open: timedelta = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if len(self.weekly) != 7:
             raise ValueError("a week has seven days")
-        special: dict[date, tuple[Hours, ...]] = {
-            date(each.year, each.month, each.day): ()
-            for each in self.holidays
-            if each.year is not None
-        }
-        special.update((each.day, each.hours) for each in self.exceptions)
+        holidays: dict[tuple[int, int], list[Holiday]] = {}
+        for each in self.holidays:
+            holidays.setdefault((each.month, each.day), []).append(each)
         week = tuple(_joined(self.weekly[number - 1], self.weekly[number]) for number in range(7))
         minutes = sum(hours.closes - hours.opens for day in week for hours in day)
         derived = {
-            "_special": special,
-            "_yearly": frozenset((h.month, h.day) for h in self.holidays if h.year is None),
+            "_exceptions": {each.day: each for each in self.exceptions},
+            "_holidays": holidays,
             "_week": week,
             "_week_open": timedelta(minutes=minutes),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
+    def holidays_on(self, day: date) -> list[Holiday]:
+        """The holidays that a date is."""
+        found = self._holidays.get((day.month, day.day), ())
+        return [each for each in found if each.year is None or each.year == day.year]
+
+    def exception_on(self, day: date) -> ExceptionalDay | None:
+        """The exception for a date."""
+        return self._exceptions.get(day)
+
     def hours_of(self, day: date) -> tuple[Hours, ...]:
         """The hours that begin on a date, in order."""
-        special = self._special.get(day)
-        if special is not None:
-            return special
-        return () if (day.month, day.day) in self._yearly else self.weekly[day.weekday()]
+        exception = self._exceptions.get(day)
+        if exception is not None:
+            return exception.hours
+        return () if self.holidays_on(day) else self.weekly[day.weekday()]
 
     def span(self, day: date, hours: Hours) -> tuple[datetime, datetime]:
         """When `hours` of a date begin and end. Both are the same if the clocks skip them."""
@@ -120,12 +126,24 @@ class Calendar:
         )
         return opens, closes
 
+    def openings(self, day: date) -> list[tuple[datetime, datetime]]:
+        """When it is open from the beginning of a date until that of the next, in order and apart
+        from each other. Both ends of one are the same if the clocks skip it."""
+        before = day - _DAY
+        plain = not self._is_special(before) and not self._is_special(day)
+        pieces = (
+            self._week[day.weekday()]
+            if plain
+            else _joined(self.hours_of(before), self.hours_of(day))
+        )
+        return [self.span(day, hours) for hours in pieces]
+
     def open_at(self, moment: datetime) -> bool:
         """Whether it is open: from the moment of opening on, at that of closing no more."""
         found = _utc(moment)
         day = self._day_of(found)
         # Clocks that go back over midnight show a day again whose end has been.
-        spans = (*self._spans(day), *self._spans(day + _DAY))
+        spans = (*self.openings(day), *self.openings(day + _DAY))
         return any(opens <= found < closes for opens, closes in spans)
 
     def next_open(self, moment: datetime) -> datetime:
@@ -157,7 +175,7 @@ class Calendar:
                 left -= self._week_open
                 day += _WEEK
                 continue
-            for opens, closes in self._spans(day):
+            for opens, closes in self.openings(day):
                 begin = max(opens, start)
                 if left <= closes - begin:
                     return begin + left
@@ -187,7 +205,7 @@ class Calendar:
                 found += self._week_open
                 day += _WEEK
                 continue
-            for opens, closes in self._spans(day):
+            for opens, closes in self.openings(day):
                 found += max(min(closes, until) - max(opens, begin), timedelta())
             day += _DAY
         raise OpenTimeError("open time is counted over twenty years at most")
@@ -195,19 +213,8 @@ class Calendar:
     def _day_of(self, moment: datetime) -> date:
         return shown_at(moment, self.zone).date()
 
-    def _spans(self, day: date) -> list[tuple[datetime, datetime]]:
-        """When it is open between two midnights, in order and apart from each other."""
-        before = day - _DAY
-        plain = not self._is_special(before) and not self._is_special(day)
-        pieces = (
-            self._week[day.weekday()]
-            if plain
-            else _joined(self.hours_of(before), self.hours_of(day))
-        )
-        return [self.span(day, hours) for hours in pieces]
-
     def _is_special(self, day: date) -> bool:
-        return day in self._special or (day.month, day.day) in self._yearly
+        return day in self._exceptions or bool(self.holidays_on(day))
 
     def _is_plain_week(self, day: date) -> bool:
         """Whether seven days from `day` have the usual hours, and no clock is changed in them.

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date
 from itertools import pairwise
-from typing import cast
+from typing import TypeAlias, cast
 from zoneinfo import ZoneInfo
 
 from alga_workflows_core.calendars.business import (
@@ -44,19 +44,38 @@ _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:
 _DATE = re.compile(r"(?:(\d{4})-)?(\d\d)-(\d\d)", re.ASCII)
 
 
-def parse_calendar(value: Json) -> Calendar:
-    """The calendar that `value` describes.
+Place: TypeAlias = tuple[str | int, ...]
 
-    ValueError, whose message is a sentence without its full stop and says where, if it is none.
+
+class CalendarError(ValueError):
+    """This JSON is no calendar. `place`: the names and indices that lead to what is wrong.
+
+    Its message is a sentence without its full stop and says where, too.
     """
-    members = _object(value, "a calendar", required={"zone"}, others=_MEMBERS)
-    weekly = _object(members.get("weekly", {}), "weekly", required=set(), others={*WEEKDAYS})
+
+    def __init__(self, place: Place, what: str) -> None:
+        super().__init__(f"{_written(place)}: {what}")
+        self.place = place
+        self.what = what
+
+
+def _written(place: Place) -> str:
+    first, *others = place or ("a calendar",)
+    return str(first) + "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in others
+    )
+
+
+def parse_calendar(value: Json) -> Calendar:
+    """The calendar that `value` describes; CalendarError if it is none."""
+    members = _object(value, (), required={"zone"}, others=_MEMBERS)
+    weekly = _object(members.get("weekly", {}), ("weekly",), required=set(), others={*WEEKDAYS})
     exceptions = tuple(_exceptions(members.get("exceptions", [])))
     if len({each.day for each in exceptions}) < len(exceptions):
-        raise ValueError("exceptions: each date is there once at most")
+        raise CalendarError(("exceptions",), "each date is there once at most")
     return Calendar(
         zone=_zone(members["zone"]),
-        weekly=tuple(_hours(weekly.get(day, []), f"weekly.{day}") for day in WEEKDAYS),
+        weekly=tuple(_hours(weekly.get(day, []), ("weekly", day)) for day in WEEKDAYS),
         holidays=tuple(_holidays(members.get("holidays", []))),
         exceptions=exceptions,
     )
@@ -65,76 +84,79 @@ def parse_calendar(value: Json) -> Calendar:
 _MEMBERS = frozenset({"weekly", "holidays", "exceptions"})
 
 
-def _object(value: Json, where: str, *, required: set[str], others: AbstractSet[str]) -> JsonObject:
+def _object(
+    value: Json, place: Place, *, required: set[str], others: AbstractSet[str]
+) -> JsonObject:
     members = cast("JsonObject", value) if isinstance(value, dict) else None
     if members is None:
-        raise ValueError(f"{where}: it has to be an object")
+        raise CalendarError(place, "it has to be an object")
     for name in sorted(required - members.keys()):
-        raise ValueError(f"{where}: the member '{name}' is missing")
+        raise CalendarError(place, f"the member '{name}' is missing")
     for name in members:
         if name not in required and name not in others:
-            raise ValueError(f"{where}: there is no member {name[:80]!r}")
+            raise CalendarError(place, f"there is no member {name[:80]!r}")
     return members
 
 
-def _list(value: Json, where: str, most: int) -> Sequence[Json]:
+def _list(value: Json, place: Place, most: int) -> Sequence[Json]:
     entries = cast("list[Json]", value) if isinstance(value, list) else None
     if entries is None:
-        raise ValueError(f"{where}: it has to be a list")
+        raise CalendarError(place, "it has to be a list")
     if len(entries) > most:
-        raise ValueError(f"{where}: it has {most} entries at most")
+        raise CalendarError(place, f"it has {most} entries at most")
     return entries
 
 
 def _zone(name: Json) -> ZoneInfo:
     if isinstance(name, str) and is_zone(name):
         return ZoneInfo(name)
-    raise ValueError(f"zone: {name!r:.80} is no time zone; they are named as in Europe/Vienna")
+    what = f"{name!r:.80} is no time zone; they are named as in Europe/Vienna"
+    raise CalendarError(("zone",), what)
 
 
-def _hours(value: Json, where: str) -> tuple[Hours, ...]:
-    entries = _list(value, where, MOST_HOURS)
-    found = sorted(_interval(entry, f"{where}[{index}]") for index, entry in enumerate(entries))
+def _hours(value: Json, place: Place) -> tuple[Hours, ...]:
+    entries = _list(value, place, MOST_HOURS)
+    found = sorted(_interval(entry, (*place, index)) for index, entry in enumerate(entries))
     for former, latter in pairwise(found):
         if latter.opens < former.closes:
-            raise ValueError(f"{where}: its hours overlap")
+            raise CalendarError(place, "its hours overlap")
     return tuple(found)
 
 
-def _interval(value: Json, where: str) -> Hours:
+def _interval(value: Json, place: Place) -> Hours:
     match = _HOURS.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"{where}: hours are written as in 08:00-17:00")
+        raise CalendarError(place, "hours are written as in 08:00-17:00")
     opens = int(match[1]) * 60 + int(match[2])
     closes = DAY_MINUTES if match[3] is None else int(match[3]) * 60 + int(match[4])
     if closes == opens:
-        raise ValueError(f"{where}: hours have a length; a whole day is 00:00-24:00")
+        raise CalendarError(place, "hours have a length; a whole day is 00:00-24:00")
     return Hours(opens, closes if closes > opens else closes + DAY_MINUTES)
 
 
 def _holidays(value: Json) -> Iterator[Holiday]:
-    for index, entry in enumerate(_list(value, "holidays", MOST_DATES)):
-        where = f"holidays[{index}]"
-        members = _object(entry, where, required={"date"}, others={"name"})
-        year, month, day = _year_month_day(members["date"], where)
-        yield Holiday(year=year, month=month, day=day, name=_name(members, where))
+    for index, entry in enumerate(_list(value, ("holidays",), MOST_DATES)):
+        place = ("holidays", index)
+        members = _object(entry, place, required={"date"}, others={"name"})
+        year, month, day = _year_month_day(members["date"], place)
+        yield Holiday(year=year, month=month, day=day, name=_name(members, place))
 
 
 def _exceptions(value: Json) -> Iterator[ExceptionalDay]:
-    for index, entry in enumerate(_list(value, "exceptions", MOST_DATES)):
-        where = f"exceptions[{index}]"
-        members = _object(entry, where, required={"date", "hours"}, others={"name"})
-        year, month, day = _year_month_day(members["date"], where)
+    for index, entry in enumerate(_list(value, ("exceptions",), MOST_DATES)):
+        place = ("exceptions", index)
+        members = _object(entry, place, required={"date", "hours"}, others={"name"})
+        year, month, day = _year_month_day(members["date"], place)
         if year is None:
-            raise ValueError(f"{where}: its date has a year, as in 2030-12-24")
+            raise CalendarError(place, "its date has a year, as in 2030-12-24")
         yield ExceptionalDay(
             day=date(year, month, day),
-            hours=_hours(members["hours"], f"{where}.hours"),
-            name=_name(members, where),
+            hours=_hours(members["hours"], (*place, "hours")),
+            name=_name(members, place),
         )
 
 
-def _year_month_day(value: Json, where: str) -> tuple[int | None, int, int]:
+def _year_month_day(value: Json, place: Place) -> tuple[int | None, int, int]:
     match = _DATE.fullmatch(value) if isinstance(value, str) else None
     try:
         if match is not None:
@@ -144,11 +166,11 @@ def _year_month_day(value: Json, where: str) -> tuple[int | None, int, int]:
             return year, found.month, found.day
     except ValueError:
         pass
-    raise ValueError(f"{where}: {value!r:.80} is no date; it is written as in 2030-12-24 or 12-24")
+    raise CalendarError(place, f"{value!r:.80} is no date; it is written as in 2030-12-24 or 12-24")
 
 
-def _name(members: JsonObject, where: str) -> str | None:
+def _name(members: JsonObject, place: Place) -> str | None:
     name = members.get("name")
     if name is None or (isinstance(name, str) and 0 < len(name) <= 200 and name.isprintable()):
         return name
-    raise ValueError(f"{where}: its name has to be one line of 200 characters at most")
+    raise CalendarError(place, "its name has to be one line of 200 characters at most")

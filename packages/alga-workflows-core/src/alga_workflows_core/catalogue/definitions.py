@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
 from typing import cast
@@ -12,9 +12,11 @@ import structlog
 
 from alga_workflows_core.catalogue.actions import ActionCatalogue, actions_called
 from alga_workflows_core.catalogue.called_workflows import calls_of, workflows_called
-from alga_workflows_core.catalogue.draft_condition import DraftCondition
+from alga_workflows_core.catalogue.condition import Condition
+from alga_workflows_core.catalogue.draft_condition import require_draft
 from alga_workflows_core.catalogue.event_uses import event_uses
 from alga_workflows_core.catalogue.lifecycle import DefinitionLifecycle
+from alga_workflows_core.catalogue.named_calendars import calendars_of
 from alga_workflows_core.definition.action_spec import ActionSpec
 from alga_workflows_core.definition.changes import Change, changes
 from alga_workflows_core.definition.document import ENGINE
@@ -77,7 +79,8 @@ class DefinitionService:
 
     async def validate(self, tenant: str, document: Json) -> Validated:
         """What is wrong with `document` for this tenant, without storing anything."""
-        if self._actions.has_all_of([document]) and not calls_of(document):
+        needs_rows = calls_of(document) or calendars_of(document)
+        if self._actions.has_all_of([document]) and not needs_rows:
             own = Catalogue(actions=self._actions.own, workflows={}, lacks=NOT_RUN)
             return validate(document, own)
         async with self._storage.unit_of_work(tenant) as work:
@@ -91,7 +94,7 @@ class DefinitionService:
         document: Json,
         *,
         by: str,
-        condition: DraftCondition | None = None,
+        condition: Condition | None = None,
     ) -> SavedDraft:
         """Store the draft, with whatever findings it has; what runs is not touched.
 
@@ -104,7 +107,7 @@ class DefinitionService:
         saved = SavedDraft(members, document_hash(members), validated.findings)
         async with self._storage.unit_of_work(tenant) as work:
             if condition is not None:
-                await condition.require(work.definitions, definition_id, by=by)
+                await require_draft(condition, work.definitions, definition_id, by=by)
             await work.definitions.save_draft(
                 definition_id,
                 name=_shown_name(members.get("name"), definition_id),
@@ -144,7 +147,9 @@ class DefinitionService:
                 version, created = existing, False
             else:
                 document = loads(definition.draft)
-                catalogue = await self._catalogue_for(document, work)
+                # Nobody takes its calendars away before it is the active version.
+                keep = calendars_of(document)
+                catalogue = await self._catalogue_for(document, work, keep=keep)
                 validated = validate(document, catalogue)
                 called = catalogue.actions
                 pinned = [called[key] for key in sorted(actions_called(document)) if key in called]
@@ -209,11 +214,15 @@ class DefinitionService:
             return changes({}, later.parsed())
         return changes((await self.version(tenant, definition_id, former)).parsed(), later.parsed())
 
-    async def _catalogue_for(self, document: Json, work: UnitOfWork) -> Catalogue:
-        """What `document` may refer to, in the tenant whose unit of work this is."""
+    async def _catalogue_for(
+        self, document: Json, work: UnitOfWork, *, keep: Collection[str] = ()
+    ) -> Catalogue:
+        """What `document` may refer to, in the tenant whose unit of work this is. The calendars of
+        `keep` stay until it ends."""
         return Catalogue(
             actions=await self._actions.called_by(work.advertised, [document]),
             workflows=await workflows_called(work.definitions, document),
+            calendars=await work.calendars.names(keep=keep),
             lacks=NOT_RUN,
         )
 

@@ -61,6 +61,18 @@ def documents_of(request: Json) -> list[Json]:
     return [definition, *others[:MAX_DEFINITIONS]]
 
 
+def with_calendars(request: Json, stored: Mapping[str, JsonObject]) -> Json:
+    """The request with those of `stored` that its script does not have."""
+    if not isinstance(request, dict):
+        return request
+    members = cast("JsonObject", request)
+    scripted: Json = members.get("calendars", {})
+    if not stored or not isinstance(scripted, dict):
+        # What cannot be read is refused by whoever reads it.
+        return members
+    return {**members, "calendars": {**stored, **cast("JsonObject", scripted)}}
+
+
 class SimulationRequest(Script):
     """A definition, those that it may call, and the script of the world around its run."""
 

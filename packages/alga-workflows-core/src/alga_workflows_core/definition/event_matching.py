@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,7 +10,13 @@ from typing import cast
 
 from alga_workflows_core.types.json import Json, JsonObject
 
-_MISSING = object()
+MISSING = object()
+"""No value at all, not even null."""
+
+MAX_KEY = 512
+"""Characters of a key that events are found by."""
+
+_KEY = re.compile(rf"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{{1,{MAX_KEY}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +79,38 @@ def first_refusal(event: JsonObject, filters: Sequence[JsonObject]) -> int | Non
     among numbers and texts among texts, anything else is not ordered.
     """
     for index, each in enumerate(filters):
-        if not _meets(_at(event, each["path"]), each["op"], each.get("value")):
+        if not _meets(value_at(event, each["path"]), each["op"], each.get("value")):
             return index
     return None
 
 
-def _at(event: JsonObject, path: str) -> object:
+def value_at(event: JsonObject, path: str) -> object:
+    """What an event has at a path as `payload.order.id`; `MISSING` where there is nothing."""
     here: Json = event
     for name in path.split("."):
         if not isinstance(here, dict) or name not in here:
-            return _MISSING
+            return MISSING
         here = cast("JsonObject", here)[name]
     return here
 
 
+def key_text(value: Json) -> str | None:
+    """The key that a text or a number is; None for anything else, and for texts that no key is:
+    empty ones, those over `MAX_KEY` characters, and what no event can have."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return str(int(value)) if value == int(value) else str(value)
+    is_key = isinstance(value, str) and _KEY.fullmatch(value) is not None
+    return value if is_key else None
+
+
 def _meets(found: object, op: str, value: Json) -> bool:
     if op == "exists":
-        return found is not _MISSING and found is not None
+        return found is not MISSING and found is not None
     if op == "not_exists":
-        return found is _MISSING or found is None
-    if found is _MISSING:
+        return found is MISSING or found is None
+    if found is MISSING:
         return op in ("!=", "not_in")
     return _OPERATIONS[op](found, value)
 

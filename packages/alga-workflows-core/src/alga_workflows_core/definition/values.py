@@ -22,6 +22,12 @@ from alga_workflows_core.types.json import Json, JsonObject
 SECRET_NAME = r"^[A-Z][A-Z0-9_]{0,127}$"  # noqa: S105 - the pattern of a name
 """The pattern of a secret's name."""
 
+MAX_NAMES = 100
+"""Names in a list of people or groups."""
+
+NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
+"""The name of a person or a group: one line that is not blank."""
+
 EXPRESSION_SCHEMA: JsonObject = {
     "type": "object",
     "properties": {
@@ -131,10 +137,18 @@ def _names_fault(value: Json) -> str | None:
     entries = cast("list[Json]", value)
     if not entries:
         return "It must not be empty"
+    if len(entries) > MAX_NAMES:
+        return f"It has to have {MAX_NAMES} entries at most"
     named = (
-        is_expression(entry) or (isinstance(entry, str) and entry.strip()) for entry in entries
+        is_expression(entry) or (isinstance(entry, str) and NAME.fullmatch(entry) is not None)
+        for entry in entries
     )
-    return None if all(named) else "Its entries have to be names or expressions"
+    return (
+        None
+        if all(named)
+        else "Its entries have to be names or expressions; a name is one line of 200 characters"
+        " at most"
+    )
 
 
 def _items_fault(value: Json) -> str | None:
@@ -185,7 +199,10 @@ NamesValue = Annotated[
         {
             "type": "array",
             "minItems": 1,
-            "items": {"anyOf": [{"type": "string", "minLength": 1}, EXPRESSION_SCHEMA]},
+            "maxItems": MAX_NAMES,
+            "items": {
+                "anyOf": [{"type": "string", "minLength": 1, "maxLength": 200}, EXPRESSION_SCHEMA]
+            },
         }
     ),
 ]

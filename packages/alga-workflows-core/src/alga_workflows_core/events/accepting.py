@@ -22,7 +22,10 @@ from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
 from alga_workflows_core.storage.events import EventRow
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.temporal.names import run_id
-from alga_workflows_core.types.json import JsonObject
+<<<<<<< HEAD
+from alga_workflows_core.types.json import Json, JsonObject
+=======
+>>>>>>> origin/main
 
 log = structlog.get_logger()
 
@@ -40,10 +43,19 @@ class Judgement:
     keys: Collection[str] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToJudge:
+    """As much of an event as its type has to know. `id`: of its row."""
+
+    id: UUID
+    type: str
+    data: Json
+
+
 class EventTypes(Protocol):
     """The event types of tenants."""
 
-    async def judge(self, work: UnitOfWork, events: Sequence[EventRow]) -> Mapping[UUID, Judgement]:
+    async def judge(self, work: UnitOfWork, events: Sequence[ToJudge]) -> Mapping[UUID, Judgement]:
         """By the id of the row. An event that is not in the answer is accepted as it is."""
         ...
 
@@ -89,7 +101,17 @@ class Acceptor:
     async def _judged(
         self, work: UnitOfWork, staged: Sequence[EventRow]
     ) -> Mapping[UUID, Judgement]:
-        return {} if self._types is None else await self._types.judge(work, staged)
+        if self._types is None:
+            return {}
+        # What a run was told itself, it gets, whatever others think of it.
+        return await self._types.judge(
+            work,
+            [
+                ToJudge(id=event.id, type=event.type, data=event.data)
+                for event in staged
+                if event.for_run is None
+            ],
+        )
 
 
 async def _match(work: UnitOfWork, arrivals: Sequence[Arrival]) -> int:
@@ -107,9 +129,12 @@ async def _match(work: UnitOfWork, arrivals: Sequence[Arrival]) -> int:
 
 
 async def _write(work: UnitOfWork, decisions: Decisions) -> None:
-    for taken in decisions.taken:
-        resolution: JsonObject = {"match": taken.match, "event": taken.arrival.event}
-        await work.waits.resolve(taken.wait.id, resolution, "event", event_id=taken.arrival.id)
+    await work.inbox.resolve(
+        [
+            (taken.wait.id, taken.arrival.id, {"match": taken.match, "event": taken.arrival.event})
+            for taken in decisions.taken
+        ]
+    )
     await work.deliveries.add_triggers(
         [
             NewTriggerDelivery(

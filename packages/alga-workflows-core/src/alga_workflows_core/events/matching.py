@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from alga_workflows_core.definition.event_matching import Taken, first_refusal, offer
+from alga_workflows_core.storage.event_locks import NameAndKey
 from alga_workflows_core.storage.event_uses import TriggerRow
 from alga_workflows_core.storage.inbox import OpenWait, Refusal
 from alga_workflows_core.types.json import JsonObject
@@ -56,17 +57,30 @@ def decide(
     has it; `waits` are in the order in which they were opened."""
     decisions = Decisions()
     open_waits: dict[UUID, list[OpenWait]] = {}
+    runs: dict[NameAndKey, dict[UUID, None]] = {}
     for wait in waits:
         open_waits.setdefault(wait.run_id, []).append(wait)
+        for match in wait.detail["matches"]:
+            found_by = NameAndKey(match["eventName"], match["correlationKey"])
+            runs.setdefault(found_by, {})[wait.run_id] = None
     for arrival in arrivals:
-        for run_id, of_run in open_waits.items():
+        for run_id in _looking(arrival, runs):
             if arrival.for_run in (None, run_id):
-                _offer_to_run(arrival, of_run, decisions)
+                _offer_to_run(arrival, open_waits[run_id], decisions)
         if arrival.for_run is None:
             for trigger in triggers:
                 if trigger.event_name == arrival.event["name"]:
                     _offer_to_trigger(arrival, trigger, decisions)
     return decisions
+
+
+def _looking(arrival: Arrival, runs: Mapping[NameAndKey, Mapping[UUID, None]]) -> list[UUID]:
+    """The runs that have a wait for such an event, each once."""
+    name: str = arrival.event["name"]
+    found: dict[UUID, None] = {}
+    for key in (None, *sorted(arrival.keys)):
+        found.update(runs.get(NameAndKey(name, key), {}))
+    return list(found)
 
 
 def _offer_to_run(arrival: Arrival, waits: list[OpenWait], decisions: Decisions) -> None:

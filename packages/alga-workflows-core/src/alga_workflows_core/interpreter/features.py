@@ -4,11 +4,7 @@ from __future__ import annotations
 
 NOT_RUN = frozenset(
     {
-        "concurrency",
-        "control.callWorkflow",
-        "human.task",
         "payloadSchemaRef",
-        "time.wait.businessTime",
     }
 )
 """Features as `validation.checks.support.Feature` names them: types of steps, fields."""

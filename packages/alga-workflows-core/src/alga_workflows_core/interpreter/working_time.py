@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from alga_workflows_core.calendars.business import Calendar
@@ -15,14 +14,13 @@ OWN_CALENDAR = "default"
 
 
 def working_time_due(
-    calendars: Mapping[str, Calendar], name: str | None, duration: str, now: datetime
+    calendar: Calendar | None, name: str | None, duration: str, now: datetime
 ) -> datetime:
     """When the working time `duration` that begins `now` is over, in UTC; see `business_due`.
 
-    StepError `CALENDAR_UNKNOWN` if there is no such calendar, `DURATION_INVALID` if `duration` is
-    no working time, or more than the calendar has.
+    `calendar` is the one that `name` stands for. StepError `CALENDAR_UNKNOWN` if there is none,
+    `DURATION_INVALID` if `duration` is no working time, or more than the calendar has.
     """
-    calendar = calendars.get(name or OWN_CALENDAR)
     if calendar is None:
         what = "The tenant has no calendar of its own." if name is None else _missing(name)
         raise _error("CALENDAR_UNKNOWN", what)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import structlog
 from temporalio import activity
 
 from alga_workflows_core.actions.perform import Performer
-from alga_workflows_core.calendars.business import Calendar
-from alga_workflows_core.errors import AlgaError, Category, ErrorInfo
+from alga_workflows_core.errors import AlgaError
 from alga_workflows_core.interpreter.effects import StepError
-from alga_workflows_core.interpreter.working_time import working_time_due
+from alga_workflows_core.interpreter.working_time import OWN_CALENDAR, working_time_due
+from alga_workflows_core.runs.calendars import Calendars
 from alga_workflows_core.runs.perform_activity import PerformActivity
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.waits import WaitDesk
@@ -28,7 +28,6 @@ from alga_workflows_core.temporal.wire import (
     FlushRequest,
     FlushResult,
     PerformRequest,
-    RunIdentity,
     WorkingTimeRequest,
     WorkingTimeResult,
 )
@@ -40,21 +39,6 @@ log = structlog.get_logger()
 RIDE_TIMEOUT_SECONDS = 0.5
 
 
-_NO_CALENDARS = ErrorInfo(
-    code="ENGINE_UNSUPPORTED",
-    category=Category.VALIDATION,
-    message="This release has no calendars to count working time by.",
-)
-
-
-class Calendars(Protocol):
-    """Where the calendars of tenants are."""
-
-    async def of(self, identity: RunIdentity) -> Mapping[str, Calendar]:
-        """Those that the run may count by, by name."""
-        ...
-
-
 class RunActivities:
     """Activities of the authored queue, over one process's storage and actions."""
 
@@ -64,7 +48,7 @@ class RunActivities:
         performer: Performer,
         rows: RowWriter,
         waits: WaitDesk,
-        calendars: Calendars | None = None,
+        calendars: Calendars,
         repeats: bool = True,
     ) -> None:
         self._perform = PerformActivity(
@@ -103,11 +87,9 @@ class RunActivities:
     @activity.defn(name=WORKING_TIME_ACTIVITY)
     async def working_time(self, request: WorkingTimeRequest) -> WorkingTimeResult:
         """Count working time by the tenant's calendars."""
-        if self._calendars is None:
-            return WorkingTimeResult(error=_NO_CALENDARS.as_json())
-        calendars = await self._calendars.of(request.run)
+        calendar = await self._calendars.named(request.run, request.calendar or OWN_CALENDAR)
         try:
-            due = working_time_due(calendars, request.calendar, request.duration, request.now)
+            due = working_time_due(calendar, request.calendar, request.duration, request.now)
         except StepError as error:
             return WorkingTimeResult(error=error.info.as_json())
         return WorkingTimeResult(due=due)

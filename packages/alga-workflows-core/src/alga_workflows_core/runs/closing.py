@@ -6,10 +6,14 @@ import structlog
 
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.runs.aftermath import EndedRun, after_end
 from alga_workflows_core.runs.closed import ClosedRuns
+from alga_workflows_core.runs.slots import may_leave_queue
 from alga_workflows_core.storage.open_runs import LAST_SEQ, RunEnding
 from alga_workflows_core.storage.runs import RunRow
-from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
+from alga_workflows_core.temporal.names import cancel_id
+from alga_workflows_core.types.states import RunStatus
 
 log = structlog.get_logger()
 
@@ -48,10 +52,25 @@ class RunCloser:
 
 
 async def close_in(work: UnitOfWork, seen: RunRow, ending: RunEnding) -> bool:
-    """The run and all that it leaves open, in one transaction."""
+    """The run and all that it leaves open, in one transaction.
+
+    False, with nothing written, if its row is no longer as it was seen.
+    """
+    if seen.status is RunStatus.QUEUED and not await may_leave_queue(work, seen.id):
+        return False
     if not await work.open_runs.close(seen, ending):
         return False
     await close_what_is_left(work, seen, ending)
+    await after_end(
+        work,
+        EndedRun(
+            id=seen.id,
+            parent_wait_id=seen.parent_wait_id,
+            status=ending.status,
+            result=ending.result,
+            error=ending.error,
+        ),
+    )
     return True
 
 
@@ -63,4 +82,7 @@ async def close_what_is_left(work: UnitOfWork, run: RunRow, ending: RunEnding) -
         message=f"The run ended {ending.status} before this was over.",
     )
     await work.steps.close_open(run.id, error.as_json(), seq=LAST_SEQ)
+    for child, wait in await work.open_runs.waited_for(run.id):
+        await work.deliveries.add_cancel(cancel_id(wait), child)
+        work.leaves(Due.DELIVERIES)
     await work.waits.close_all(run.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.storage.waits import WaitRow
 from alga_workflows_core.types.json import Json
 from alga_workflows_core.types.states import WaitStatus
+from alga_workflows_core.validation.answer import check_answer
 
 log = structlog.get_logger()
 
@@ -77,6 +79,7 @@ class Decisions:
         """End an open wait as if what it waits for had come, with `value`; the wait, resolved.
 
         NotFoundError, ConflictError `WAIT_CLOSED`; a parked step wants a decision (`decide`).
+        InputError `ANSWER_INVALID` for what does not fit the form of a task: nobody gets past it.
         """
         _check_size(value)
         async with self._storage.unit_of_work(tenant) as work:
@@ -89,12 +92,15 @@ class Decisions:
                     code="DECISION_NEEDED",
                     remedy=f"POST /api/v1/runs/{wait.run_id}/steps/{wait.path}/resolve.",
                 )
+            if wait.kind == "task":
+                await asyncio.to_thread(check_answer, wait.detail["form"], value, member="value")
             return await self._decided(
                 work, wait, Decision(path=wait.path, do="resolve", value=value, by=by)
             )
 
     async def _decided(self, work: UnitOfWork, wait: WaitRow, decision: Decision) -> WaitRow:
-        resolution = decided(wait.kind, decision.do, decision.value)
+        quorum: int = wait.detail["quorum"] if wait.kind == "task" else 1
+        resolution = decided(wait.kind, decision.do, decision.value, by=decision.by, quorum=quorum)
         resolved = await work.waits.resolve(wait.id, resolution, decision.by)
         found = await work.waits.get(wait.id)
         if not resolved or found is None:

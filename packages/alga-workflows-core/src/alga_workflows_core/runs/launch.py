@@ -6,26 +6,37 @@ is QUEUED; `runs.starter` takes it from there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 import structlog
 
 from alga_workflows_core.definition.canonical import canonical, content_hash
 from alga_workflows_core.errors import ConflictError, InputError, NotFoundError, TooLargeError
+from alga_workflows_core.runs.admission import Demand, Place, demand_of, enter, place_of
 from alga_workflows_core.storage.definitions import DefinitionRow, VersionRow
 from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
 from alga_workflows_core.storage.runs import NewRun, RunRow
-from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.temporal.names import run_id
 from alga_workflows_core.types.json import Json
-from alga_workflows_core.types.states import DefinitionState
+from alga_workflows_core.types.states import DefinitionState, SlotState
 from alga_workflows_core.validation.payload import check_payload
 
 log = structlog.get_logger()
 
 MAX_PAYLOAD_BYTES = 256 * 1024
 """Size of a payload's canonical form."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The run that starts this one. `parent_wait_id` None: it does not wait for it."""
+
+    parent_run_id: UUID
+    parent_wait_id: UUID | None
+    root_run_id: UUID
+    depth: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +50,7 @@ class LaunchRequest:
     payload: Json
     version: int | None
     by: str
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +76,9 @@ class Launcher:
         """Write the run's row, or find it, in a transaction of the request's tenant. The run is
         started after its commit.
 
-        Raises NotFoundError (definition, version), ConflictError (not active), TooLargeError
-        (payload), InputError (payload against the schema; `KEY_REUSED` when the key has started
+        Nothing has been written when it raises: NotFoundError (definition, version), ConflictError
+        (not active), NoSlotError (too many runs), TooLargeError (payload), InputError (payload
+        against the schema; `CONCURRENCY_KEY_INVALID`; `KEY_REUSED` when the key has started
         something else).
         """
         identity = run_id(request.tenant, request.definition_id, request.trigger_type, request.key)
@@ -78,7 +91,9 @@ class Launcher:
             schema = version.parsed().get("payloadSchema")
             if schema is not None:
                 check_payload(schema, request.payload, definition_id=request.definition_id)
-            created = await work.runs.add(_row(request, identity, request_hash, version))
+            demand = await demand_of(version, request.payload, identity)
+            new = _row(request, identity, request_hash, version)
+            created = await _add(work, request, new, demand)
             found = await work.runs.get(identity)
         if found is None:
             raise RuntimeError(f"run {identity} was written and cannot be read")
@@ -116,6 +131,30 @@ class Launcher:
         await self.launch_in(work, request)
 
 
+async def _add(
+    work: UnitOfWork, request: LaunchRequest, new: NewRun, demand: Demand | None
+) -> bool:
+    """Insert the run, which begins when it has the slot that it needs; False if it is there."""
+    place = None
+    if demand is not None:
+        origin = request.origin
+        if origin is not None and origin.parent_wait_id is not None:
+            family = await work.slots.family_above(origin.parent_run_id, demand.key)
+            place = None if family is None else Place(SlotState.HELD, family)
+        if place is None:
+            await work.slots.lock(demand.key)
+            if await work.runs.get(new.id) is not None:
+                return False
+            place = await place_of(work, demand, new.id)
+    due = place is None or place.state is SlotState.HELD
+    created = await work.runs.add(new, due=due)
+    if created and demand is not None and place is not None:
+        await enter(work, demand, place, new.id)
+    if created and due:
+        work.leaves(Due.STARTS)
+    return created
+
+
 def _is_of(run: RunRow, request: LaunchRequest, request_hash: str) -> bool:
     """Whether the run is what was asked for."""
     if run.request_hash is not None:
@@ -146,6 +185,7 @@ def _row(request: LaunchRequest, identity: UUID, request_hash: str, version: Ver
         request_hash=request_hash,
         payload=request.payload,
         created_by=request.by,
+        **({} if request.origin is None else asdict(request.origin)),
     )
 
 

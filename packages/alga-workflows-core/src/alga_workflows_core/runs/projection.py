@@ -52,6 +52,7 @@ def project(identity: RunIdentity, temporal_run_id: str, batch: Batch) -> Projec
         epoch=identity.epoch,
         seq=batch.seq,
         temporal_run_id=temporal_run_id,
+        **identity.row_lineage(),
     )
     steps: dict[str, StepRow] = {}
     opened: list[NewWait] = []

@@ -145,6 +145,7 @@ class RunSweeper:
             temporal_namespace=self._executions.namespace,
             created_at=began,
             started_at=began,
+            **start.row_lineage(),
         )
 
     def _did(self, execution: Execution, start: RunInput) -> None:

@@ -10,8 +10,10 @@ from uuid import UUID
 import structlog
 
 from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.runs.aftermath import EndedRun, after_end
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.projection import Projection, project
+from alga_workflows_core.storage.runs import RunChange
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.temporal.wire import Batch, RunIdentity
 
@@ -53,6 +55,8 @@ class RowWriter:
         began = time.perf_counter()
         rows = project(identity, temporal_run_id, batch)
         newer = await work.runs.apply(rows.run)
+        if newer and rows.closes_run:
+            await after_end(work, _ended(identity, rows.run))
         if newer or not await self.is_over(work, identity):
             await work.steps.apply(identity.run_id, rows.steps)
             await work.waits.open(rows.opened)
@@ -81,3 +85,13 @@ class RowWriter:
                 status=rows.run.status,
             )
         await self._closed.announce(identity.run_id)
+
+
+def _ended(identity: RunIdentity, run: RunChange) -> EndedRun:
+    return EndedRun(
+        id=identity.run_id,
+        parent_wait_id=run.parent_wait_id,
+        status=run.status,
+        result=run.result,
+        error=run.error,
+    )

@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from alga_workflows_core.errors import NotFoundError
+from alga_workflows_core.runs.blocked_slot import BlockedOnSlot, blocked_on_slot
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.launch import Launched, Launcher, LaunchRequest
 from alga_workflows_core.storage.runs import RunRow
@@ -69,6 +70,13 @@ class RunService:
             )
         return run
 
+    async def blocked_on_slot(self, tenant: str, run: RunRow) -> BlockedOnSlot | None:
+        """The slot that the run waits for, if it does."""
+        if run.status is not RunStatus.QUEUED:
+            return None
+        async with self._storage.unit_of_work(tenant) as work:
+            return await blocked_on_slot(work, run.id)
+
     async def list(
         self,
         tenant: str,
@@ -77,11 +85,16 @@ class RunService:
         limit: int,
         definition_id: str | None,
         status: RunStatus | None,
+        parent: UUID | None = None,
     ) -> list[RunRow]:
         """The newest first."""
         async with self._storage.unit_of_work(tenant) as work:
             return await work.runs.list(
-                after=after, limit=limit, definition_id=definition_id, status=status
+                after=after,
+                limit=limit,
+                definition_id=definition_id,
+                status=status,
+                parent=parent,
             )
 
     async def steps(

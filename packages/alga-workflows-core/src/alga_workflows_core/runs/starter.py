@@ -23,7 +23,7 @@ from alga_workflows_core.storage.runs import RunRow
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.names import RUN_WORKFLOW, TASK_QUEUE, workflow_id
-from alga_workflows_core.temporal.wire import RunInput
+from alga_workflows_core.temporal.wire import Lineage, RunInput
 from alga_workflows_core.types.states import RunStatus
 
 log = structlog.get_logger()
@@ -160,6 +160,17 @@ class RunStarter:
         await self._closer.close(tenant, run, ending)
 
 
+def _lineage(run: RunRow) -> Lineage | None:
+    if run.parent_run_id is None:
+        return None
+    return Lineage(
+        parent_run_id=run.parent_run_id,
+        parent_wait_id=run.parent_wait_id,
+        root_run_id=run.root_run_id or run.parent_run_id,
+        depth=run.depth,
+    )
+
+
 def _start_input(tenant: str, run: RunRow, version: VersionRow) -> RunInput:
     return RunInput.model_validate(
         {
@@ -171,6 +182,7 @@ def _start_input(tenant: str, run: RunRow, version: VersionRow) -> RunInput:
             "executionKey": run.execution_key,
             "epoch": run.epoch,
             "createdBy": run.created_by,
+            "lineage": _lineage(run),
             "engine": version.engine,
             "expressionEngine": version.expression_engine,
             "payload": run.payload,

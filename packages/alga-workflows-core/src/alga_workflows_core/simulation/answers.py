@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from alga_workflows_core.errors import Category, ErrorInfo
-from alga_workflows_core.interpreter.waits import Wait
-from alga_workflows_core.simulation.script import ScriptedChild, ScriptedError
+from alga_workflows_core.interpreter.waits import Wait, decided, dismissed_task
+from alga_workflows_core.simulation.script import ScriptedChild, ScriptedDeed, ScriptedError
 from alga_workflows_core.types.json import Json, JsonObject
 
 
@@ -53,18 +52,18 @@ def error_of(error: ScriptedError) -> ErrorInfo:
     )
 
 
-def answered_task(wait: Wait, answers: Mapping[str, Json], by: str, at: datetime) -> JsonObject:
-    """The resolution of a task by what people answered, the last of them `by`."""
-    given: list[Json] = [{"by": each, "payload": answer} for each, answer in answers.items()]
-    event: JsonObject = {
-        "id": wait.key,
-        "name": "TASK_COMPLETED",
-        "source": by,
-        "correlationKey": None,
-        "time": at.isoformat(),
-        "payload": {"answers": given} if wait.detail["quorum"] > 1 else answers[by],
-    }
-    return {"event": event}
+def is_about(deed: ScriptedDeed, kind: str, path: str) -> bool:
+    """Whether an operator means a wait of this kind, of the step at `path`."""
+    kinds = {"resolve": kind != "park", "dismiss": kind == "task"}
+    return kinds.get(deed.do, kind == "park") and means(deed.step, path)
+
+
+def done_by(deed: ScriptedDeed, kind: str, detail: Json) -> JsonObject:
+    """How an operator ends a wait that a deed is about."""
+    if deed.do == "dismiss":
+        return dismissed_task("operator", deed.value if isinstance(deed.value, str) else "")
+    quorum: int = detail["quorum"] if kind == "task" else 1
+    return decided(kind, deed.do, deed.value, quorum=quorum)
 
 
 def ended_child(wait: Wait, child: ScriptedChild) -> JsonObject:

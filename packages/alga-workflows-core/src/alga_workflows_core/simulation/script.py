@@ -130,6 +130,9 @@ class ScriptedChild(Part):
     error: Annotated[ScriptedError | None, Field(description="How it fails.")] = None
 
 
+_OF_STEPS = frozenset({"retry", "skip", "fail", "resolve", "dismiss"})
+
+
 class ScriptedDeed(Part):
     """What an operator does to the run."""
 
@@ -137,15 +140,21 @@ class ScriptedDeed(Part):
 
     at: Moment
     do: Annotated[
-        Literal["cancel", "pause", "resume", "retry", "skip", "fail", "resolve"],
-        Field(description="retry, skip and fail: of a parked step. resolve: ends a wait."),
+        Literal["cancel", "pause", "resume", "retry", "skip", "fail", "resolve", "dismiss"],
+        Field(
+            description="retry, skip and fail: of a parked step. resolve: ends a wait."
+            " dismiss: ends a task without an answer."
+        ),
     ]
     step: Annotated[StepPattern | None, Field(description="Which step it is about.")] = None
-    value: Annotated[Json, Field(description="For skip the output, for resolve what came.")] = None
+    value: Annotated[
+        Json,
+        Field(description="For skip the output, for resolve what came, for dismiss the reason."),
+    ] = None
 
     @model_validator(mode="after")
     def _check(self) -> ScriptedDeed:
-        if self.step is None and self.do in ("retry", "skip", "fail", "resolve"):
+        if self.step is None and self.do in _OF_STEPS:
             raise field_fault("step", "The field 'step' is missing", missing=True)
         return self
 

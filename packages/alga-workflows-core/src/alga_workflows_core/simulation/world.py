@@ -15,14 +15,15 @@ from alga_workflows_core.interpreter.effects import ActionCall
 from alga_workflows_core.interpreter.facts import Fact
 from alga_workflows_core.interpreter.performing import GRACE
 from alga_workflows_core.interpreter.run import Run
-from alga_workflows_core.interpreter.waits import Closing, Wait, decided
-from alga_workflows_core.interpreter.working_time import working_time_due
+from alga_workflows_core.interpreter.waits import Closing, Wait, answered_task
+from alga_workflows_core.interpreter.working_time import OWN_CALENDAR, working_time_due
 from alga_workflows_core.simulation.answers import (
     Entries,
-    answered_task,
     cancelled_child,
+    done_by,
     ended_child,
     error_of,
+    is_about,
     means,
     unknown_child,
 )
@@ -151,7 +152,8 @@ class SimulatedWorld:
         await self._clock.wait_until(ready, due, place)
 
     async def business_due(self, duration: str, calendar: str | None) -> datetime:
-        return working_time_due(self._calendars, calendar, duration, self.now())
+        found = self._calendars.get(calendar or OWN_CALENDAR)
+        return working_time_due(found, calendar, duration, self.now())
 
     def start(self, call: ActionCall) -> SimulatedAttempt:
         self.calls.append(call)
@@ -251,10 +253,9 @@ class SimulatedWorld:
             self._answer(deed)
 
     def _answer(self, deed: ScriptedDeed) -> None:
-        parked = deed.do != "resolve"
         for wait in list(self._open.values()):
-            if (wait.kind == "park") is parked and means(deed.step, wait.path):
-                self._resolve(wait.key, decided(wait.kind, deed.do, deed.value))
+            if is_about(deed, wait.kind, wait.path):
+                self._resolve(wait.key, done_by(deed, wait.kind, wait.detail))
                 return
 
     def _ask(self, wait: Wait) -> None:
@@ -263,8 +264,10 @@ class SimulatedWorld:
 
         def answered(answer: ScriptedAnswer) -> None:
             answers.setdefault(answer.by, answer.payload)
-            if len(answers) >= wait.detail["quorum"]:
-                self._resolve(wait.key, answered_task(wait, answers, answer.by, self.now()))
+            quorum: int = wait.detail["quorum"]
+            if len(answers) >= quorum:
+                end = answered_task(wait.key, quorum, answers, answer.by, self.now())
+                self._resolve(wait.key, end)
 
         for answer in self._script.tasks:
             if means(answer.step, wait.path):

@@ -97,6 +97,14 @@ class AcrossTenants:
             rows = await connection.execute(statement, {"at_most": at_most, "lease": lease})
             return [(row.tenant, row.delivery_id) for row in rows]
 
+    async def claim_tasks(self, at_most: int, lease: timedelta) -> list[tuple[str, UUID]]:
+        """Take tasks that there is something to tell of, as (tenant, task id); see
+        `claim_run_starts`."""
+        statement = text("SELECT tenant, task_id FROM alga_claim_tasks(:at_most, :lease)")
+        async with self._transactions.transaction(_NO_TENANT) as connection:
+            rows = await connection.execute(statement, {"at_most": at_most, "lease": lease})
+            return [(row.tenant, row.task_id) for row in rows]
+
     async def authenticate(self, key_hash: str) -> KeyHolder | None:
         """The holder of the key with this hash, unless it was revoked."""
         statement = text("SELECT tenant, key_id, role FROM alga_authenticate(:key_hash)")
@@ -154,6 +162,14 @@ class AcrossTenants:
         async with self._transactions.transaction(_NO_TENANT) as connection:
             rows = await connection.execute(statement, {"ids": list(run_ids)})
             return [FoundRun(row.tenant, row.run_id, row.is_open) for row in rows]
+
+    async def forgotten_slots(self, at_most: int) -> list[tuple[str, UUID]]:
+        """Slots that no open run has, and the first in queues for which there is room, as (tenant,
+        run id)."""
+        statement = text("SELECT tenant, run_id FROM alga_forgotten_slots(:at_most)")
+        async with self._transactions.transaction(_NO_TENANT) as connection:
+            rows = await connection.execute(statement, {"at_most": at_most})
+            return [(row.tenant, row.run_id) for row in rows]
 
     async def claim_sweep(self, namespace: str, every: timedelta) -> Sweep | None:
         """The turn to sweep this namespace, unless somebody had it within `every`."""

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, case, false, func, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -226,6 +226,39 @@ class Definitions:
             .where(versions.c.tenant == self._tenant, versions.c.definition_id.in_(list(ids)))
             .order_by(versions.c.definition_id, versions.c.version)
         )
+        rows = await self._connection.execute(query)
+        return [read(CallableVersion, row) for row in rows.mappings()]
+
+    async def active_with(
+        self, word: str, *, after: str | None, limit: int
+    ) -> list[CallableVersion]:
+        """Active versions whose document holds `word` somewhere, by id, beginning behind `after`;
+        of what is archived none is active."""
+        query = (
+            select(
+                versions.c.definition_id,
+                versions.c.version,
+                true().label("active"),
+                versions.c.document,
+            )
+            .join(
+                definitions,
+                and_(
+                    definitions.c.tenant == versions.c.tenant,
+                    definitions.c.id == versions.c.definition_id,
+                    definitions.c.active_version == versions.c.version,
+                ),
+            )
+            .where(
+                versions.c.tenant == self._tenant,
+                definitions.c.state != DefinitionState.ARCHIVED,
+                func.strpos(versions.c.document, word) > 0,
+            )
+            .order_by(versions.c.definition_id)
+            .limit(limit)
+        )
+        if after is not None:
+            query = query.where(versions.c.definition_id > after)
         rows = await self._connection.execute(query)
         return [read(CallableVersion, row) for row in rows.mappings()]
 

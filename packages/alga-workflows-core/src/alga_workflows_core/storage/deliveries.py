@@ -7,16 +7,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, tuple_, update
+from sqlalchemy import ColumnElement, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.storage.event_tables import workflow_event_deliveries as deliveries
-from alga_workflows_core.storage.event_tables import workflow_events as events
 from alga_workflows_core.storage.rows import read
 from alga_workflows_core.storage.tables import workflow_run_waits as waits
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import DeliveryState
+
+_TRIGGERS = text("""
+    INSERT INTO workflow_event_deliveries
+        (tenant, id, kind, event_id, definition_id, run_id, state, position)
+    SELECT e.tenant, t.id, 'trigger', e.id, t.definition_id, t.run_id, t.state, e.position
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:events AS uuid[]), CAST(:definitions AS text[]),
+                CAST(:runs AS uuid[]), CAST(:states AS text[]))
+         AS t(id, event_id, definition_id, run_id, state)
+    JOIN workflow_events e ON e.tenant = :tenant AND e.id = t.event_id
+    ON CONFLICT DO NOTHING
+""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,23 +88,19 @@ class Deliveries:
 
     async def add_triggers(self, new: Sequence[NewTriggerDelivery]) -> None:
         """Insert deliveries that start runs; one per event and definition, however often."""
-        for each in new:
-            position = select(events.c.position).where(
-                events.c.tenant == self._tenant, events.c.id == each.event_id
-            )
+        if new:
             await self._connection.execute(
-                insert(deliveries)
-                .values(
-                    tenant=self._tenant,
-                    id=each.id,
-                    kind="trigger",
-                    event_id=each.event_id,
-                    definition_id=each.definition_id,
-                    run_id=each.run_id,
-                    state=DeliveryState.HELD if each.held else DeliveryState.PENDING,
-                    position=position.scalar_subquery(),
-                )
-                .on_conflict_do_nothing()
+                _TRIGGERS,
+                {
+                    "tenant": self._tenant,
+                    "ids": [each.id for each in new],
+                    "events": [each.event_id for each in new],
+                    "definitions": [each.definition_id for each in new],
+                    "runs": [each.run_id for each in new],
+                    "states": [
+                        DeliveryState.HELD if each.held else DeliveryState.PENDING for each in new
+                    ],
+                },
             )
 
     async def add_cancel(self, delivery_id: UUID, run_id: UUID) -> None:

@@ -72,6 +72,12 @@ workflow_event_deliveries = Table(
         "definition_id",
         postgresql_where=text("state = 'HELD'"),
     ),
+    Index(
+        "workflow_event_deliveries_given_up",
+        "tenant",
+        "id",
+        postgresql_where=text("state = 'DEAD' OR state = 'REJECTED'"),
+    ),
 )
 
 workflow_events = Table(
@@ -106,6 +112,7 @@ workflow_events = Table(
         "position",
         postgresql_where=text("state = 'ACCEPTED'"),
     ),
+    Index("workflow_events_refused", "tenant", "id", postgresql_where=text("state = 'REFUSED'")),
     Index(
         "workflow_events_to_accept", "received_at", "id", postgresql_where=text("state = 'STAGED'")
     ),

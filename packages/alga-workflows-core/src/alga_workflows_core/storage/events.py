@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from sqlalchemy import func, select, text, tuple_, update
@@ -45,9 +46,9 @@ class NewEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EventRow:
-    """An event of the inbox. `position`: the order of acceptance; `refusal`, an `ErrorInfo` as
-    JSON: why it was not accepted."""
+class EventHead:
+    """An event of the inbox without its data. `position`: the order of acceptance; `refusal`, an
+    `ErrorInfo` as JSON: why it was not accepted."""
 
     id: UUID
     source: str
@@ -55,7 +56,6 @@ class EventRow:
     type: str
     subject: str | None
     correlation_key: str | None
-    data: Json
     state: EventState
     published_by_run: UUID | None
     for_run: UUID | None
@@ -64,6 +64,13 @@ class EventRow:
     accepted_at: datetime | None
     position: int | None
     refusal: JsonObject | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow(EventHead):
+    """An event of the inbox."""
+
+    data: Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,9 @@ class EventFilter:
     correlation_key: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+_HEAD = [events.c[field.name] for field in fields(EventHead)]
 
 
 def event_row_id(tenant: str, source: str, event_id: str) -> UUID:
@@ -116,26 +126,38 @@ class Events:
 
         False if the tenant has an event of this source and id already, which stays as it is.
         """
+        return bool(await self.stage_all([new]))
+
+    async def stage_all(self, new: Sequence[NewEvent]) -> set[UUID]:
+        """Stage several, which are received in this order; the row ids of those that are new."""
+        rows: dict[UUID, JsonObject] = {}
+        for index, each in enumerate(new):
+            row_id = event_row_id(self._tenant, each.source, each.event_id)
+            received_at = func.statement_timestamp() + timedelta(microseconds=index)
+            rows.setdefault(row_id, self._staged(row_id, each) | {"received_at": received_at})
+        if not rows:
+            return set()
         result = await self._connection.execute(
             insert(events)
-            .values(
-                tenant=self._tenant,
-                id=event_row_id(self._tenant, new.source, new.event_id),
-                source=new.source,
-                event_id=new.event_id,
-                type=new.type,
-                subject=new.subject,
-                correlation_key=new.correlation_key,
-                data=new.data,
-                occurred_at=new.occurred_at,
-                published_by_run=new.published_by_run,
-                for_run=new.for_run,
-            )
+            # Whoever stages several does it in the order of the ids, so that no two wait for each
+            # other.
+            .values([rows[row_id] for row_id in sorted(rows)])
             # No index is named: of two at once, one may meet the other in the primary key first.
             .on_conflict_do_nothing()
             .returning(events.c.id)
         )
-        return result.one_or_none() is not None
+        return {row.id for row in result}
+
+    def _staged(self, row_id: UUID, new: NewEvent) -> JsonObject:
+        values = {field.name: getattr(new, field.name) for field in fields(NewEvent)}
+        return {"tenant": self._tenant, "id": row_id, **values}
+
+    async def known(self, row_ids: Collection[UUID]) -> set[UUID]:
+        """Those of the rows that are there."""
+        found = await self._connection.execute(
+            select(events.c.id).where(events.c.tenant == self._tenant, events.c.id.in_(row_ids))
+        )
+        return {row.id for row in found}
 
     async def get(self, row_id: UUID) -> EventRow | None:
         found = await self._connection.execute(
@@ -146,9 +168,9 @@ class Events:
 
     async def list(
         self, which: EventFilter, *, after: tuple[datetime, UUID] | None, limit: int
-    ) -> list[EventRow]:
+    ) -> list[EventHead]:
         """The newest first, beginning behind `after` (time of receipt and id of a row)."""
-        query = select(events).where(events.c.tenant == self._tenant)
+        query = select(*_HEAD).where(events.c.tenant == self._tenant)
         for column, wanted in (
             (events.c.type, which.type),
             (events.c.state, which.state),
@@ -166,7 +188,7 @@ class Events:
         rows = await self._connection.execute(
             query.order_by(events.c.received_at.desc(), events.c.id.desc()).limit(limit)
         )
-        return [read(EventRow, row) for row in rows.mappings()]
+        return [read(EventHead, row) for row in rows.mappings()]
 
     async def stage_again(self, row_id: UUID) -> bool:
         """Have an event that was refused accepted now; False if it is not REFUSED."""

@@ -10,6 +10,7 @@ from sqlalchemy import or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alga_workflows_core.infra.database import strict_json
 from alga_workflows_core.storage.event_locks import NameAndKey, lock_shared
 from alga_workflows_core.storage.event_tables import (
     event_refusals,
@@ -32,6 +33,24 @@ _ACCEPT = text("""
           FROM (SELECT u.id FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS u(id, n)
                 ORDER BY u.n) ordered) drawn
     WHERE e.tenant = :tenant AND e.id = drawn.id AND e.state = 'STAGED'
+""")
+# The waits are locked and WAITING; a delivery each tells their runs.
+_RESOLVE = text("""
+    WITH taken AS (
+        SELECT * FROM unnest(CAST(:waits AS uuid[]), CAST(:events AS uuid[]),
+                             CAST(:resolutions AS text[])) AS t(wait_id, event_id, resolution)
+    ), resolved AS (
+        UPDATE workflow_run_waits w
+        SET status = 'RESOLVED', resolution = CAST(t.resolution AS json), resolved_by = 'event',
+            closed_at = clock_timestamp(), event_id = t.event_id
+        FROM taken t
+        WHERE w.tenant = :tenant AND w.id = t.wait_id AND w.status = 'WAITING'
+        RETURNING w.tenant, w.id, w.run_id, w.event_id
+    )
+    INSERT INTO workflow_event_deliveries (tenant, id, run_id, wait_id, event_id, position)
+    SELECT r.tenant, r.id, r.run_id, r.id, r.event_id, e.position
+    FROM resolved r JOIN workflow_events e ON e.tenant = r.tenant AND e.id = r.event_id
+    ON CONFLICT DO NOTHING
 """)
 _KEYS = text("""
     INSERT INTO alga_event_keys (tenant, event_name, key, event_id, accepted_at)
@@ -136,6 +155,20 @@ class Inbox:
                 "keys": [key for _, key in pairs],
             },
         )
+
+    async def resolve(self, taken: Sequence[tuple[UUID, UUID, JsonObject]]) -> None:
+        """End waits of `open_waits` that take accepted events, and have their runs told: wait, row
+        of the event, resolution."""
+        if taken:
+            await self._connection.execute(
+                _RESOLVE,
+                {
+                    "tenant": self._tenant,
+                    "waits": [wait_id for wait_id, _, _ in taken],
+                    "events": [event_id for _, event_id, _ in taken],
+                    "resolutions": [strict_json(resolution) for _, _, resolution in taken],
+                },
+            )
 
     async def refuse(self, row_id: UUID, refusal: JsonObject) -> None:
         """Make a STAGED event REFUSED, for that reason (an `ErrorInfo` as JSON)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.storage.rows import read
 from alga_workflows_core.storage.runs import RunRow
+from alga_workflows_core.storage.tables import workflow_run_waits as waits
 from alga_workflows_core.storage.tables import workflow_runs as runs
 from alga_workflows_core.types.json import Json, JsonObject
-from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus
+from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus, WaitStatus
 
 _FINAL = tuple(sorted(FINAL_RUN_STATES))
 _JSON = runs.c.stop_request.type
@@ -50,6 +51,13 @@ class RestoredRun:
     temporal_namespace: str
     created_at: datetime
     started_at: datetime
+    parent_run_id: UUID | None = None
+    parent_wait_id: UUID | None = None
+    root_run_id: UUID | None = None
+    depth: int = 0
+
+
+_RESTORED = fields(RestoredRun)
 
 
 class OpenRuns:
@@ -155,6 +163,21 @@ class OpenRuns:
         )
         return found is not None
 
+    async def waited_for(self, run_id: UUID) -> list[tuple[UUID, UUID]]:
+        """The runs that a run waits for, each with the wait."""
+        rows = await self._connection.execute(
+            select(runs.c.id, waits.c.id.label("wait_id"))
+            .join(waits, (waits.c.tenant == runs.c.tenant) & (waits.c.id == runs.c.parent_wait_id))
+            .where(
+                runs.c.tenant == self._tenant,
+                runs.c.parent_run_id == run_id,
+                runs.c.status.not_in(_FINAL),
+                waits.c.status == WaitStatus.WAITING,
+            )
+            .order_by(runs.c.created_at, runs.c.id)
+        )
+        return [(row.id, row.wait_id) for row in rows]
+
     async def restore(self, run: RestoredRun) -> RunRow | None:
         """Make a lost row anew, RUNNING; None if there is one by now.
 
@@ -166,19 +189,8 @@ class OpenRuns:
                     insert(runs)
                     .values(
                         tenant=self._tenant,
-                        id=run.id,
-                        definition_id=run.definition_id,
-                        version=run.version,
                         status=RunStatus.RUNNING,
-                        trigger_type=run.trigger_type,
-                        execution_key=run.execution_key,
-                        payload=run.payload,
-                        epoch=run.epoch,
-                        temporal_run_id=run.temporal_run_id,
-                        temporal_namespace=run.temporal_namespace,
-                        created_at=run.created_at,
-                        created_by=run.created_by,
-                        started_at=run.started_at,
+                        **{field.name: getattr(run, field.name) for field in _RESTORED},
                     )
                     .on_conflict_do_nothing(index_elements=["tenant", "id"])
                     .returning(*runs.c)

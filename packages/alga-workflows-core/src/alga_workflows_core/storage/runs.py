@@ -20,7 +20,9 @@ from alga_workflows_core.types.states import RunStatus
 class RunRow:
     """A run as people see it. `error` is an `ErrorInfo` as JSON.
 
-    `stop_request` is what somebody asked of a run that was being started then.
+    `stop_request` is what somebody asked of a run that was being started then. Of a run that
+    another one has started: `parent_run_id` is that, `parent_wait_id` its wait for this one (None:
+    it does not wait), `root_run_id` the first of them all, `depth` how many are above it.
     """
 
     id: UUID
@@ -43,6 +45,10 @@ class RunRow:
     started_at: datetime | None
     closed_at: datetime | None
     label: str | None
+    parent_run_id: UUID | None = None
+    parent_wait_id: UUID | None = None
+    root_run_id: UUID | None = None
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,10 @@ class NewRun:
     request_hash: str
     payload: Json
     created_by: str
+    parent_run_id: UUID | None = None
+    parent_wait_id: UUID | None = None
+    root_run_id: UUID | None = None
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +94,13 @@ class RunChange:
     result: Json = None
     error: JsonObject | None = None
     label: str | None = None
+    parent_run_id: UUID | None = None
+    parent_wait_id: UUID | None = None
+    root_run_id: UUID | None = None
+    depth: int = 0
 
 
+_NEW = fields(NewRun)
 _CHANGE = fields(RunChange)
 _OF_NEWEST_FACT = (
     "version",
@@ -106,21 +121,19 @@ class Runs:
         self._connection = connection
         self._tenant = tenant
 
-    async def add(self, new: NewRun) -> bool:
-        """Insert as QUEUED; False if a run with this id is there already, which stays as it is."""
+    async def add(self, new: NewRun, *, due: bool = True) -> bool:
+        """Insert as QUEUED; False if a run with this id is there already, which stays as it is.
+
+        One that is not `due` waits for its slot (`Slots`).
+        """
+        when = {} if due else {"start_due_at": None}
         result = await self._connection.execute(
             insert(runs)
             .values(
                 tenant=self._tenant,
-                id=new.id,
-                definition_id=new.definition_id,
-                version=new.version,
                 status=RunStatus.QUEUED,
-                trigger_type=new.trigger_type,
-                execution_key=new.execution_key,
-                request_hash=new.request_hash,
-                payload=new.payload,
-                created_by=new.created_by,
+                **when,
+                **{field.name: getattr(new, field.name) for field in _NEW},
             )
             .on_conflict_do_nothing(index_elements=["tenant", "id"])
             .returning(runs.c.id)
@@ -146,6 +159,7 @@ class Runs:
         limit: int,
         definition_id: str | None = None,
         status: RunStatus | None = None,
+        parent: UUID | None = None,
     ) -> list[RunRow]:
         """The newest first, beginning behind `after` (creation time and id of a run)."""
         query = select(runs).where(runs.c.tenant == self._tenant)
@@ -153,6 +167,8 @@ class Runs:
             query = query.where(runs.c.definition_id == definition_id)
         if status is not None:
             query = query.where(runs.c.status == status)
+        if parent is not None:
+            query = query.where(runs.c.parent_run_id == parent)
         if after is not None:
             query = query.where(tuple_(runs.c.created_at, runs.c.id) < tuple_(*after))
         rows = await self._connection.execute(

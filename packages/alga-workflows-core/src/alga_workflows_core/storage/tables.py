@@ -16,6 +16,7 @@ from sqlalchemy import (
     DateTime,
     Double,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     PrimaryKeyConstraint,
@@ -23,6 +24,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    func,
     text,
 )
 
@@ -86,7 +88,7 @@ workflow_runs = Table(
     Column("temporal_namespace", Text),
     Column("stop_request", JSON(none_as_null=True)),
     Column("start_attempts", Integer, nullable=False, server_default=text("0")),
-    timestamp("start_due_at", required=True),
+    Column("start_due_at", DateTime(timezone=True), server_default=func.clock_timestamp()),
     timestamp("created_at", required=True),
     Column("created_by", Text, nullable=False),
     timestamp("started_at"),
@@ -95,6 +97,10 @@ workflow_runs = Table(
     Column("label", Prose),
     timestamp("reconcile_due_at", required=True),
     Column("reconcile_looks", Integer, nullable=False, server_default=text("0")),
+    Column("parent_run_id", Uuid),
+    Column("parent_wait_id", Uuid),
+    Column("root_run_id", Uuid),
+    Column("depth", Integer, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("tenant", "id"),
     Index("workflow_runs_newest", "tenant", text("created_at DESC"), text("id DESC")),
     Index(
@@ -108,6 +114,14 @@ workflow_runs = Table(
         postgresql_where=text("status IN ('STARTING', 'RUNNING', 'WAITING', 'PAUSED', 'PARKED')"),
     ),
     Index("workflow_runs_by_id", "id"),
+    Index(
+        "workflow_runs_of_parent",
+        "tenant",
+        "parent_run_id",
+        text("created_at DESC"),
+        text("id DESC"),
+        postgresql_where=text("parent_run_id IS NOT NULL"),
+    ),
 )
 
 workflow_run_steps = Table(
@@ -156,6 +170,12 @@ workflow_run_waits = Table(
         "run_id",
         "event_id",
         unique=True,
+        postgresql_where=text("event_id IS NOT NULL"),
+    ),
+    Index(
+        "workflow_run_waits_of_event",
+        "tenant",
+        "event_id",
         postgresql_where=text("event_id IS NOT NULL"),
     ),
 )
@@ -259,4 +279,37 @@ sweeps = Table(
     Column("namespace", Text, primary_key=True),
     Column("due_at", DateTime(timezone=True), nullable=False),
     timestamp("swept_until"),
+)
+
+calendars = Table(
+    "alga_calendars",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("name", Text(collation="C"), nullable=False),
+    Column("document", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("revision", BigInteger, nullable=False, server_default=text("1")),
+    timestamp("created_at", required=True),
+    Column("created_by", Text, nullable=False),
+    timestamp("updated_at", required=True),
+    Column("updated_by", Text, nullable=False),
+    PrimaryKeyConstraint("tenant", "name"),
+)
+
+run_slots = Table(
+    "alga_run_slots",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("run_id", Uuid, nullable=False),
+    Column("definition_id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("position", BigInteger, Identity(always=True), nullable=False),
+    Column("at_most", Integer, nullable=False),
+    Column("displaces", Boolean, nullable=False),
+    Column("family", Uuid, nullable=False),
+    Column("leaving", Boolean, nullable=False, server_default=text("false")),
+    timestamp("asked_at", required=True),
+    PrimaryKeyConstraint("tenant", "run_id"),
+    Index("alga_run_slots_of_key", "tenant", "definition_id", "key", "state", "position"),
 )

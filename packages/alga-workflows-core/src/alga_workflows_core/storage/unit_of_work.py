@@ -6,9 +6,10 @@ to, whoever the login is. What has to look or write across tenants is `Storage.a
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -19,16 +20,22 @@ from alga_workflows_core.infra.database import Database, first_line, sqlstate
 from alga_workflows_core.storage.across_tenants import AcrossTenants
 from alga_workflows_core.storage.advertised_actions import AdvertisedActions
 from alga_workflows_core.storage.api_keys import ApiKeys
+from alga_workflows_core.storage.calendars import Calendars
 from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
 from alga_workflows_core.storage.deliveries import Deliveries
+from alga_workflows_core.storage.event_traces import EventTraces
 from alga_workflows_core.storage.event_uses import EventUses
 from alga_workflows_core.storage.event_waits import EventWaits
 from alga_workflows_core.storage.events import Events
 from alga_workflows_core.storage.inbox import Inbox
 from alga_workflows_core.storage.open_runs import OpenRuns
+from alga_workflows_core.storage.redeliveries import Redeliveries
 from alga_workflows_core.storage.runs import Runs
+from alga_workflows_core.storage.slots import Slots
 from alga_workflows_core.storage.steps import Steps
+from alga_workflows_core.storage.task_records import TaskRecords
+from alga_workflows_core.storage.tasks import Tasks
 from alga_workflows_core.storage.waits import Waits
 
 # All three end with the transaction. The search path is written out before the role changes, since
@@ -41,6 +48,13 @@ _ENTER = text("""
 """)
 _ILLEGAL_TRANSITION = "AW001"
 _IMMUTABLE = "AW002"
+
+
+class Due(Enum):
+    """What a transaction may leave to be done at once: runs to start, deliveries to make."""
+
+    STARTS = auto()
+    DELIVERIES = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,17 @@ class UnitOfWork:
     event_waits: EventWaits
     event_uses: EventUses
     deliveries: Deliveries
+    event_traces: EventTraces
+    redeliveries: Redeliveries
+    calendars: Calendars
+    tasks: Tasks
+    task_records: TaskRecords
+    slots: Slots
+    left: set[Due] = field(default_factory=set[Due])
+
+    def leaves(self, due: Due) -> None:
+        """Say that this transaction leaves something to be done; see `Storage.when_left`."""
+        self.left.add(due)
 
     @classmethod
     def of(cls, connection: AsyncConnection, tenant: str) -> UnitOfWork:
@@ -80,6 +105,12 @@ class UnitOfWork:
             event_waits=EventWaits(connection, tenant),
             event_uses=EventUses(connection, tenant),
             deliveries=Deliveries(connection, tenant),
+            event_traces=EventTraces(connection, tenant),
+            redeliveries=Redeliveries(connection, tenant),
+            calendars=Calendars(connection, tenant),
+            tasks=Tasks(connection, tenant),
+            task_records=TaskRecords(connection, tenant),
+            slots=Slots(connection, tenant),
         )
 
 
@@ -89,6 +120,14 @@ class Storage:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.across = AcrossTenants(self)
+        self._listeners: dict[Due, Callable[[], None]] = {}
+
+    def when_left(self, due: Due, listener: Callable[[], None]) -> None:
+        """Have `listener` called whenever a unit of work that leaves such a thing has committed.
+
+        A hint for loops of this process, which look for work by themselves too.
+        """
+        self._listeners[due] = listener
 
     @asynccontextmanager
     async def unit_of_work(self, tenant: str) -> AsyncGenerator[UnitOfWork]:
@@ -97,7 +136,10 @@ class Storage:
         Any exception rolls all of it back, a cancellation too.
         """
         async with self.transaction(tenant) as connection:
-            yield UnitOfWork.of(connection, tenant)
+            work = UnitOfWork.of(connection, tenant)
+            yield work
+        for due in work.left & self._listeners.keys():
+            self._listeners[due]()
 
     def within(self, transaction: object, tenant: str) -> UnitOfWork:
         """The repositories in a transaction that `transaction` has begun for this tenant and that

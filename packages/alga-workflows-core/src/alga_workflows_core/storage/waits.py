@@ -130,10 +130,9 @@ class Waits:
             )
         return row is not None
 
-    async def get(self, wait_id: UUID) -> WaitRow | None:
-        found = await self._connection.execute(
-            select(waits).where(waits.c.tenant == self._tenant, waits.c.id == wait_id)
-        )
+    async def get(self, wait_id: UUID, *, lock: bool = False) -> WaitRow | None:
+        query = select(waits).where(waits.c.tenant == self._tenant, waits.c.id == wait_id)
+        found = await self._connection.execute(query.with_for_update() if lock else query)
         row = found.mappings().one_or_none()
         return None if row is None else read(WaitRow, row)
 

@@ -66,6 +66,11 @@ def wait_id(run: UUID, key: str) -> UUID:
     return uuid5(run, f"wait\x1f{key}")
 
 
+def cancel_id(wait: UUID) -> UUID:
+    """The id of the delivery that asks the run to cancel whose end `wait` waits for."""
+    return uuid5(wait, "cancel")
+
+
 def advertise_id(queue: str, content_hash: str) -> str:
     """The Temporal workflow id of an advertisement: the same for the same content and queue."""
     return f"workflow-runtime-v2:advertise:{queue}:{content_hash}"

@@ -6,7 +6,12 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from pydantic import Field, field_serializer
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_serializer,
+    model_serializer,
+)
 
 from alga_workflows_core.definition.action_spec import PinnedAction
 from alga_workflows_core.definition.model import Model
@@ -18,8 +23,19 @@ from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import RunStatus
 
 
+class Lineage(Model):
+    """Where a run comes from that another one has started. `parent_wait_id` None: nobody waits for
+    it. `root_run_id`: the first of them all; `depth`: how many runs are above it.
+    """
+
+    parent_run_id: UUID
+    parent_wait_id: UUID | None = None
+    root_run_id: UUID
+    depth: int
+
+
 class RunIdentity(Model):
-    """Which run this is; enough to make its row."""
+    """Which run this is; enough to make its row. `lineage` None: no run has started it."""
 
     run_id: UUID
     tenant_id: str
@@ -29,6 +45,19 @@ class RunIdentity(Model):
     execution_key: str
     epoch: int = 0
     created_by: str = "temporal"
+    lineage: Lineage | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_absent_lineage(self, write: SerializerFunctionWrapHandler) -> JsonObject:
+        # Histories of runs that no run has started do not know the field.
+        written: JsonObject = write(self)
+        if self.lineage is None:
+            written.pop("lineage", None)
+        return written
+
+    def row_lineage(self) -> JsonObject:
+        """The columns of the run's row that tell where it comes from."""
+        return {} if self.lineage is None else self.lineage.model_dump(by_alias=False)
 
 
 class RunInput(RunIdentity):

@@ -1,4 +1,4 @@
-"""The states of runs, steps, definitions and events, and which may follow which.
+"""The states of runs, steps, tasks, definitions and events, and which may follow which.
 
 These tables are enforced twice: services ask `may_become` before they write, and a trigger on each
 table refuses an illegal change (migration 0001; a test holds the two against each other). A change
@@ -62,6 +62,20 @@ class DeliveryState(StrEnum):
     DEAD = "DEAD"
 
 
+class TaskState(StrEnum):
+    """Where a task for people stands. The last three are final.
+
+    CLAIMED: one of those who are asked has taken it. COMPLETED: it was answered. EXPIRED: its run
+    has waited long enough. CANCELED: nobody is to answer it any more.
+    """
+
+    OPEN = "OPEN"
+    CLAIMED = "CLAIMED"
+    COMPLETED = "COMPLETED"
+    EXPIRED = "EXPIRED"
+    CANCELED = "CANCELED"
+
+
 class DefinitionState(StrEnum):
     """Whether a definition may start runs. Only ACTIVE ones do."""
 
@@ -78,6 +92,13 @@ class EventState(StrEnum):
     STAGED = "STAGED"
     ACCEPTED = "ACCEPTED"
     REFUSED = "REFUSED"
+
+
+class SlotState(StrEnum):
+    """Where a run stands that needs a slot. WAITING: it begins when it gets one."""
+
+    WAITING = "WAITING"
+    HELD = "HELD"
 
 
 S = TypeVar("S", bound=StrEnum)
@@ -127,6 +148,18 @@ WAIT_TRANSITIONS: Mapping[WaitStatus, frozenset[WaitStatus]] = MappingProxyType(
     }
 )
 
+FINAL_TASK_STATES = frozenset({TaskState.COMPLETED, TaskState.EXPIRED, TaskState.CANCELED})
+
+TASK_TRANSITIONS: Mapping[TaskState, frozenset[TaskState]] = MappingProxyType(
+    {
+        TaskState.OPEN: frozenset({TaskState.CLAIMED}) | FINAL_TASK_STATES,
+        TaskState.CLAIMED: frozenset({TaskState.OPEN}) | FINAL_TASK_STATES,
+        TaskState.COMPLETED: frozenset(),
+        TaskState.EXPIRED: frozenset(),
+        TaskState.CANCELED: frozenset(),
+    }
+)
+
 DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = MappingProxyType(
     {
         DeliveryState.PENDING: frozenset(
@@ -161,6 +194,11 @@ EVENT_TRANSITIONS: Mapping[EventState, frozenset[EventState]] = MappingProxyType
         EventState.REFUSED: frozenset({EventState.STAGED}),
         EventState.ACCEPTED: frozenset(),
     }
+)
+
+
+SLOT_TRANSITIONS: Mapping[SlotState, frozenset[SlotState]] = MappingProxyType(
+    {SlotState.WAITING: frozenset({SlotState.HELD}), SlotState.HELD: frozenset()}
 )
 
 

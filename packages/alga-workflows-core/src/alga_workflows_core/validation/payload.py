@@ -5,15 +5,9 @@ Schemas cannot reach outside themselves: a `$ref` to another document is an erro
 
 from __future__ import annotations
 
-from jsonschema.exceptions import ValidationError
-
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.errors import InputError
 from alga_workflows_core.types.json import Json, JsonObject
-from alga_workflows_core.validation.json_schema import faults_of
-from alga_workflows_core.validation.schema_faults import shortened
-
-MAX_LISTED = 20
+from alga_workflows_core.validation.listed_faults import listed_faults
 
 
 def check_payload(schema: JsonObject, payload: Json, *, definition_id: str) -> None:
@@ -23,7 +17,7 @@ def check_payload(schema: JsonObject, payload: Json, *, definition_id: str) -> N
     """
     remedy = "Correct the payload; the definition's payloadSchema says what is expected."
     try:
-        faults = sorted(faults_of(payload, schema), key=_place)
+        faults = listed_faults(schema, payload, root="payload")
     except RecursionError as error:
         # Schemas that go round in circles are not published, so the payload is what is deep.
         raise InputError(
@@ -40,20 +34,12 @@ def check_payload(schema: JsonObject, payload: Json, *, definition_id: str) -> N
             path="/payload",
             remedy="Correct the pattern in its payloadSchema and publish it again.",
         ) from error
-    if faults:
-        listed = [
-            {"path": _place(fault), "message": f"{shortened(fault.message)}."}
-            for fault in faults[:MAX_LISTED]
-        ]
-        first = listed[0]
+    if faults.total:
+        first = faults.listed[0]
         raise InputError(
             f"The payload does not fit the schema of {definition_id!r}: {first['message']}",
             code="PAYLOAD_INVALID",
             path=first["path"],
             remedy=remedy,
-            details={"faults": listed, "total": len(faults)},
+            details={"faults": faults.listed, "total": faults.total},
         )
-
-
-def _place(fault: ValidationError) -> str:
-    return pointer("payload", *fault.absolute_path)

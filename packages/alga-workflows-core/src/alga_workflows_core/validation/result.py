@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from jsonschema.exceptions import ValidationError
-
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.interpreter.catching import bounded
 from alga_workflows_core.types.json import Json, JsonObject
-from alga_workflows_core.validation.json_schema import faults_of
-from alga_workflows_core.validation.schema_faults import shortened
-
-MAX_LISTED = 20
+from alga_workflows_core.validation.listed_faults import listed_faults
 
 
 def result_error(schema: JsonObject, result: Json) -> ErrorInfo | None:
@@ -20,19 +14,16 @@ def result_error(schema: JsonObject, result: Json) -> ErrorInfo | None:
     `schema` is a published one, in which `schema_faults` found nothing. Large results take seconds.
     """
     try:
-        faults = sorted(faults_of(result, schema), key=_place)
+        faults = listed_faults(schema, result, root="result")
     except RecursionError:
         return _error("It is nested too deeply for the schema.", {})
     except ValueError as error:
         # Published before such patterns were refused.
         return _error(f"No result can be held against the schema. {error}", {})
-    if not faults:
+    if not faults.total:
         return None
-    listed = [
-        {"path": _place(fault), "message": f"{shortened(fault.message)}."}
-        for fault in faults[:MAX_LISTED]
-    ]
-    return _error(listed[0]["message"], {"faults": listed, "total": len(faults)})
+    details: JsonObject = {"faults": faults.listed, "total": faults.total}
+    return _error(faults.listed[0]["message"], details)
 
 
 def _error(why: str, details: JsonObject) -> ErrorInfo:
@@ -44,7 +35,3 @@ def _error(why: str, details: JsonObject) -> ErrorInfo:
             details=details or None,
         )
     )
-
-
-def _place(fault: ValidationError) -> str:
-    return pointer("result", *fault.absolute_path)

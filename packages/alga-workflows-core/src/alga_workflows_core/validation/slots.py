@@ -122,7 +122,7 @@ def _wait_slots(step: Step, here: str, names: frozenset[str]) -> Iterator[Slot]:
 def document_slots(definition: Definition) -> Iterator[Slot]:
     """The slots outside the steps: of the trigger and of the concurrency."""
     if definition.concurrency is not None:
-        names = frozenset({"payload", "system"})
+        names = frozenset({"payload"})
         yield from _slots(definition.concurrency, "/concurrency", names, "key")
     trigger = definition.trigger
     if trigger is not None:

@@ -24,8 +24,9 @@ from alga_workflows_core.api.keyset import (
 )
 from alga_workflows_core.api.routers.definitions import DefinitionId
 from alga_workflows_core.definition.identifiers import DEFINITION_ID
-from alga_workflows_core.definition.model import Model
+from alga_workflows_core.definition.model import BY_KIND, Model
 from alga_workflows_core.runs.blocked import Blocked, BlockedOnQueue
+from alga_workflows_core.runs.blocked_slot import BlockedOnSlot
 from alga_workflows_core.runs.launch import LaunchRequest
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.storage.runs import RunRow
@@ -65,7 +66,11 @@ class StartedView(Model):
 
 
 class RunView(Model):
-    """A run; `result` and `error` are null until it has ended. `label` is what `state.set` says."""
+    """A run; `result` and `error` are null until it has ended. `label` is what `state.set` says.
+
+    Of a run that another one has started, `parentRunId` is that, `rootRunId` the first of them all,
+    and `depth` how many are above it.
+    """
 
     run_id: UUID
     definition_id: str
@@ -80,13 +85,16 @@ class RunView(Model):
     created_by: str
     started_at: datetime | None
     closed_at: datetime | None
+    parent_run_id: UUID | None
+    root_run_id: UUID | None
+    depth: int
 
 
 class RunDetailView(RunView):
     """A run with the payload that it was started with, and what holds it up."""
 
     payload: Json
-    blocked_on: list[BlockedOnQueue]
+    blocked_on: list[Annotated[BlockedOnQueue | BlockedOnSlot, BY_KIND]]
 
 
 class StepView(Model):
@@ -152,6 +160,7 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
         caller: Reader,
         definition: Annotated[str | None, Query(pattern=DEFINITION_ID)] = None,
         status: Annotated[RunStatus | None, Query()] = None,
+        parent: Annotated[UUID | None, Query(description="The run that has started them.")] = None,
         after: After = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> Page[RunView]:
@@ -162,6 +171,7 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
             limit=limit + 1,
             definition_id=definition,
             status=status,
+            parent=parent,
         )
         last = rows[limit - 1] if len(rows) > limit else None
         return Page(
@@ -173,10 +183,11 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
     async def get_run(run_id: UUID, caller: Reader) -> RunDetailView:
         """One run with its payload, and what holds it up."""
         row = await service.get(caller.tenant, run_id)
+        slot = await service.blocked_on_slot(caller.tenant, row)
         return RunDetailView(
             **run_view(row).model_dump(),
             payload=row.payload,
-            blocked_on=await blocked.on_queues(row),
+            blocked_on=[slot] if slot is not None else [*await blocked.on_queues(row)],
         )
 
     @routes.get("/runs/{run_id}/steps")

@@ -8,10 +8,12 @@ from alga_workflows_core.api import openapi
 from alga_workflows_core.api.access import Reader
 from alga_workflows_core.api.body import read_json
 from alga_workflows_core.catalogue.actions import ActionCatalogue
+from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.simulations import (
     SimulationRequest,
     documents_of,
     simulate_offline,
+    with_calendars,
 )
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.infra.bounded import BoundedProcesses
@@ -35,15 +37,22 @@ class SimulationView(Model):
     unscripted: list[str]
 
 
-def router(processes: BoundedProcesses, actions: ActionCatalogue) -> APIRouter:
+def router(
+    processes: BoundedProcesses, actions: ActionCatalogue, calendars: CalendarService
+) -> APIRouter:
     """The endpoint; simulations run in `processes`."""
     routes = APIRouter(tags=["definitions"])
 
     @routes.post("/simulate", openapi_extra=openapi.body(SimulationRequest))
     async def simulate(request: Request, caller: Reader) -> SimulationView:
-        """Run a definition in virtual time against a script of the world; nothing is stored."""
+        """Run a definition in virtual time against a script of the world; nothing is stored.
+
+        Calendars that the script does not have are the tenant's.
+        """
         asked = await read_json(request)
-        advertised = await actions.advertised_for(caller.tenant, documents_of(asked))
+        documents = documents_of(asked)
+        advertised = await actions.advertised_for(caller.tenant, documents)
+        asked = with_calendars(asked, await calendars.named_in(caller.tenant, documents))
         report = await processes.run(simulate_offline, asked, advertised)
         return SimulationView.model_validate(report)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from alga_workflows_core.definition.event_matching import MAX_KEY, key_text
 from alga_workflows_core.definition.events import EventMatch
 from alga_workflows_core.definition.steps.event_wait import EventWaitStep, WaitAll
 from alga_workflows_core.errors import Category
@@ -104,13 +105,11 @@ def _key(visit: Visit, match: EventMatch) -> str | None:
     """The key as text; None if the document gives none. One that gives nothing is an error."""
     if match.correlation_key is None:
         return None
-    key: Json = visit.scope.resolve(match.correlation_key, visit.path)
-    if isinstance(key, str) and key:
+    given: Json = visit.scope.resolve(match.correlation_key, visit.path)
+    key = key_text(given)
+    if key is not None:
         return key
-    if isinstance(key, int | float) and not isinstance(key, bool):
-        return str(int(key)) if key == int(key) else str(key)
-    raise visit.error(
-        "CORRELATION_KEY_INVALID",
-        Category.VALIDATION,
-        "correlationKey has to give a text or a number; without one any event would do.",
-    )
+    told = "correlationKey has to give a text or a number; without one any event would do."
+    if isinstance(given, str) and given:
+        told = f"correlationKey has to give one line of {MAX_KEY} characters at most."
+    raise visit.error("CORRELATION_KEY_INVALID", Category.VALIDATION, told)

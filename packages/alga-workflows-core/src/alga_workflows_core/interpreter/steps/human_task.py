@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from alga_workflows_core.definition.steps.human_task import TaskConfig, TaskStep
+from alga_workflows_core.definition.values import MAX_NAMES, NAME
 from alga_workflows_core.errors import Category
 from alga_workflows_core.interpreter.assigning import assign_all
 from alga_workflows_core.interpreter.durations import due_of
@@ -16,7 +17,10 @@ from alga_workflows_core.types.json import Json, JsonObject
 
 
 async def run(step: TaskStep, visit: Visit) -> Outcome:
-    """Wait for the answer, then assign; StepError `TASK_TIMEOUT` if nobody answers in time."""
+    """Wait for the answer, then assign.
+
+    StepError `TASK_TIMEOUT` if nobody answers in time, `TASK_DISMISSED` if nobody is to any more.
+    """
     config = step.config
 
     def describe() -> list[Wait]:
@@ -37,6 +41,13 @@ async def run(step: TaskStep, visit: Visit) -> Outcome:
             return None
         raise visit.error("TASK_TIMEOUT", Category.TIMEOUT, "Nobody answered in time.")
     refuse_too_large(visit, waited)
+    if "dismissed" in resolution:
+        raise visit.error(
+            "TASK_DISMISSED",
+            Category.ACTION,
+            "The task was dismissed without an answer.",
+            details=resolution["dismissed"],
+        )
     event: JsonObject = resolution["event"]
     visit.output = event.get("payload")
     assign_all(visit, config.assign, {"event": event})
@@ -74,10 +85,14 @@ def _names(visit: Visit, field: str, value: Json) -> list[str]:
     names: Json = [found] if isinstance(found, str) else found or []
     if isinstance(names, list):
         entries = cast("list[Json]", names)
-        texts = [entry for entry in entries if isinstance(entry, str) and entry]
-        if len(texts) == len(entries):
-            return list(dict.fromkeys(texts))
-    raise _invalid(visit, f"{field} has to give names.")
+        texts = [entry for entry in entries if isinstance(entry, str) and NAME.fullmatch(entry)]
+        distinct = list(dict.fromkeys(texts))
+        if len(texts) == len(entries) and len(distinct) <= MAX_NAMES:
+            return distinct
+    raise _invalid(
+        visit,
+        f"{field} has to give {MAX_NAMES} names at most, each of one line of 200 characters.",
+    )
 
 
 def _invalid(visit: Visit, message: str) -> Exception:

@@ -39,7 +39,7 @@ def _people(name: str, config: TaskConfig, here: str) -> Iterator[Finding]:
         yield warning(
             Code.TASK_WITHOUT_PEOPLE,
             here,
-            f"Step {name!r} names nobody who may answer it.",
+            f"Step {name!r} names nobody, so everybody may answer it.",
             "Name 'assignees' or 'candidateGroups'.",
         )
         return

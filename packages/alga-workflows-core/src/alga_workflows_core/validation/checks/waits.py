@@ -11,6 +11,7 @@ from alga_workflows_core.definition.faults import quoted
 from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.event_wait import EventWaitStep
 from alga_workflows_core.definition.steps.time_wait import TimeWaitStep, WaitBusinessTime
+from alga_workflows_core.interpreter.working_time import OWN_CALENDAR
 from alga_workflows_core.validation.checks.deadlines import endless
 from alga_workflows_core.validation.checks.sequence import comes_after
 from alga_workflows_core.validation.findings import Code, Finding, error, warning
@@ -41,16 +42,23 @@ def _calendars(subject: Subject) -> Iterator[Finding]:
     if known is None:
         return
     for visit in subject.visits:
-        if not isinstance(visit.step, TimeWaitStep):
+        config = visit.step.config if isinstance(visit.step, TimeWaitStep) else None
+        if not isinstance(config, WaitBusinessTime):
             continue
-        config = visit.step.config
-        if isinstance(config, WaitBusinessTime) and config.calendar not in (None, *known):
+        if config.calendar is None and OWN_CALENDAR not in known:
+            yield error(
+                Code.CALENDAR_UNKNOWN,
+                visit.here + "/config",
+                "The tenant has no calendar of its own.",
+                f"Name one in 'calendar', or make one that is named {quoted(OWN_CALENDAR)}.",
+            )
+        elif config.calendar not in (None, *known):
             yield error(
                 Code.CALENDAR_UNKNOWN,
                 visit.here + "/config/calendar",
                 f"There is no calendar {quoted(str(config.calendar))}.",
                 did_you_mean(str(config.calendar), sorted(known))
-                or "Leave it out for the tenant's own calendar.",
+                or ("Leave it out for the tenant's own." if OWN_CALENDAR in known else None),
             )
 
 

@@ -1,0 +1,43 @@
+"""What a queued run waits for: a slot that others of the same key hold."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from alga_workflows_core.definition.model import Model
+from alga_workflows_core.storage.unit_of_work import UnitOfWork
+from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.states import SlotState
+
+MOST_HOLDERS = 20
+
+
+class BlockedOnSlot(Model):
+    """A slot of the definition's `concurrency`, which the run waits for since `since`.
+
+    `position` 1 gets the next one; `holders` are the runs that have one, the oldest 20 of them.
+    """
+
+    kind: Literal["slot"] = "slot"
+    key: Json
+    limit: int
+    position: int
+    holders: list[UUID]
+    since: datetime
+
+
+async def blocked_on_slot(work: UnitOfWork, run_id: UUID) -> BlockedOnSlot | None:
+    """The slot that a run waits for, if it does."""
+    slot = await work.slots.of_run(run_id)
+    if slot is None or slot.state is not SlotState.WAITING:
+        return None
+    return BlockedOnSlot(
+        key=json.loads(slot.key),
+        limit=slot.at_most,
+        position=await work.slots.rank(slot),
+        holders=[each.run_id for each in await work.slots.holders(slot.of, limit=MOST_HOLDERS)],
+        since=slot.asked_at,
+    )

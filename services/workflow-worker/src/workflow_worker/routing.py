@@ -1,0 +1,89 @@
+"""What takes events to runs, tells runs what has ended their waits, and does what runs ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from alga_workflows_core.actions.perform import Performer
+from alga_workflows_core.catalogue.advertising import AdvertisingActivities
+from alga_workflows_core.events.accepting import Acceptor
+from alga_workflows_core.events.desk import EventDesk
+from alga_workflows_core.events.ingress import Ingress
+from alga_workflows_core.events.relay import Relay
+from alga_workflows_core.events.triggers import TriggerDeliveries
+from alga_workflows_core.events.waits import EventWaitRules
+from alga_workflows_core.infra.supervisor import (
+    PeriodicService,
+    Service,
+)
+from alga_workflows_core.runs.activities import RunActivities
+from alga_workflows_core.runs.calendars import StoredCalendars
+from alga_workflows_core.runs.cancelling import CancelDeliveries
+from alga_workflows_core.runs.children import Children
+from alga_workflows_core.runs.deliverer import Deliverer
+from alga_workflows_core.runs.launch import Launcher
+from alga_workflows_core.runs.rows import RowWriter
+from alga_workflows_core.runs.waits import WaitDesk, WaitKindRules
+from alga_workflows_core.storage.ledger import Ledger
+from alga_workflows_core.storage.unit_of_work import Due
+from alga_workflows_core.tasks.rules import TaskRules
+from workflow_worker.base import Base, each_second
+from workflow_worker.keeping import Keeping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """What takes events to runs, and tells runs what has ended their waits."""
+
+    deliver: PeriodicService
+    ingress: Ingress
+    desk: EventDesk
+    services: tuple[Service, ...]
+
+
+def routing(base: Base, launcher: Launcher, runs: Keeping) -> Routing:
+    """Relay and deliverer; whatever leaves work for them, or for the starter, pokes them."""
+    storage = base.storage
+    elsewhere = {
+        "trigger": TriggerDeliveries(storage, launcher.start_for_event, started=runs.start.poke),
+        "cancel": CancelDeliveries(storage, runs.operations),
+    }
+    deliverer = Deliverer(storage=storage, client=base.client, elsewhere=elsewhere)
+    deliver = each_second("deliverer", deliverer.deliver_due)
+    storage.when_left(Due.STARTS, runs.start.poke)
+    storage.when_left(Due.DELIVERIES, deliver.poke)
+    relay = Relay(
+        storage=storage, acceptor=Acceptor(storage), metrics=base.metrics, delivers=deliver.poke
+    )
+    accept = each_second("relay", relay.accept_due)
+    return Routing(
+        deliver=deliver,
+        ingress=Ingress(storage, poke=accept.poke),
+        desk=EventDesk(storage, accept=accept.poke, deliver=deliver.poke),
+        services=(accept, deliver),
+    )
+
+
+def activities(
+    base: Base, launcher: Launcher, events: Routing
+) -> Sequence[Callable[..., Awaitable[Any]]]:
+    """All that the authored queue serves besides the workflow."""
+    storage, registry = base.storage, base.registry
+    children = Children(launcher)
+    rules: dict[str, WaitKindRules] = {
+        "event": EventWaitRules(),
+        "task": TaskRules(),
+        "child": children,
+    }
+    runs = RunActivities(
+        performer=Performer(
+            registry, ledger=Ledger(storage), secrets=base.settings.secrets.provider()
+        ),
+        rows=RowWriter(storage=storage, closed=base.closed, metrics=base.metrics),
+        waits=WaitDesk(storage, rules, starts=children, poke=events.deliver.poke),
+        calendars=StoredCalendars(storage),
+    )
+    advertising = AdvertisingActivities(storage=storage, own=registry.specs())
+    return [*runs.all(), *advertising.all()]
