@@ -8,9 +8,10 @@ from contextvars import ContextVar
 from typing import Any
 
 from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.infra.database import Database, strict_json
-from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.types.json import JsonObject
 from tests.core.events.plans import Crash
 
@@ -58,7 +59,7 @@ def crashing(crash: Crash | None) -> Generator[None]:
 
 @contextmanager
 def noting(note: JsonObject) -> Generator[None]:
-    """Notes every unit of work that begins inside, in its own transaction."""
+    """Notes every transaction that begins inside."""
     token = _PRESENT.set(note)
     try:
         yield
@@ -86,9 +87,9 @@ class NotedStorage(Storage):
     """
 
     @asynccontextmanager
-    async def unit_of_work(self, tenant: str) -> AsyncGenerator[UnitOfWork]:
-        async with self.transaction(tenant) as connection:
-            yield UnitOfWork.of(connection, tenant)
+    async def transaction(self, tenant: str) -> AsyncGenerator[AsyncConnection]:
+        async with super().transaction(tenant) as connection:
+            yield connection
             note = _PRESENT.get()
             if note is not None:
                 values = {"tenant": tenant, "note": strict_json(note)}

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.rows import dict_row
 
 from alga_workflows_core.events.relay import Relay
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.infra.settings import DatabaseSettings, load
 from tests.core.events.crashing import NOTES, NotedStorage
-from tests.core.events.inbox_worker import NotingAcceptor
-from tests.core.events.judging import Ledger, broken_rules, replayed
+from tests.core.events.judging import broken_rules
+from tests.core.events.ledgers import Ledger, Row, read_ledgers
+from tests.core.events.model import replayed
 from tests.core.events.plans import PROCESSES
+from tests.core.events.player import NotingAcceptor
 
 AT_ONCE = 10
 PATIENCE = 60.0
@@ -28,7 +29,7 @@ PATIENCE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of it. `wrong`: what the judge found, by world; `ends`: how many waits ended how."""
+    """What came of it. `wrong` is what the judge found, `ends` how many waits ended how."""
 
     wrong: list[str]
     ends: Counter[str]
@@ -42,14 +43,13 @@ async def interleave(url: str, seed: int, count: int) -> Verdict:
         await connection.execute(NOTES)
     told = await _play(url, seed, count)
     await _accept_rest(url, told)
-    ledgers = await _read(url, told)
+    ledgers = await read_ledgers(url)
     wrong = list(told.errors)
     for ledger in ledgers:
+        ledger.opened, ledger.closed = told.opened, told.closed
         found = [*broken_rules(ledger), *replayed(ledger), *told.doubled(ledger)]
         wrong += [f"{ledger.tenant}: {each}" for each in found]
-    ends = Counter(
-        _end(ledger, wait) for ledger in ledgers for wait in ledger.waits.values()
-    )
+    ends = Counter(_end(ledger, wait) for ledger in ledgers for wait in ledger.waits.values())
     return Verdict(wrong, ends, told.crashes, sum(len(ledger.events) for ledger in ledgers))
 
 
@@ -128,40 +128,7 @@ async def _accept_rest(url: str, told: _Told) -> None:
         await database.close()
 
 
-async def _read(url: str, told: _Told) -> list[Ledger]:
-    ledgers: dict[str, Ledger] = {}
-
-    def of(row: dict[str, Any]) -> Ledger:
-        return ledgers.setdefault(row["tenant"], Ledger(row["tenant"]))
-
-    async with await psycopg.AsyncConnection.connect(url, row_factory=dict_row) as connection:
-
-        async def rows(table: str, order: str = "tenant") -> list[dict[str, Any]]:
-            found = await connection.execute(f"SELECT *, xmin::text AS xid FROM {table} ORDER BY {order}".encode())
-            return await found.fetchall()
-
-        for row in await rows("workflow_runs"):
-            of(row).runs[row["id"]] = row
-        for row in await rows("workflow_events"):
-            of(row).events[row["id"]] = row
-        for row in await rows("workflow_run_waits"):
-            of(row).waits[row["id"]] = row
-            for said, kept in ((told.opened, of(row).opened), (told.closed, of(row).closed)):
-                if str(row["id"]) in said:
-                    kept[str(row["id"])] = said[str(row["id"])]
-        for row in await rows("workflow_event_deliveries"):
-            of(row).deliveries.append(row)
-        for row in await rows("alga_event_refusals"):
-            where = (row["event_id"], row["wait_id"], row["match"], row["filter"])
-            of(row).refusals.add(where)
-        for row in await rows("alga_wait_matches"):
-            of(row).matches[row["wait_id"]] += 1
-        for row in await rows("test_notes", "seq"):
-            of(row).notes.append(row["note"] | {"xid": row["xid"]})
-    return list(ledgers.values())
-
-
-def _end(ledger: Ledger, wait: Any) -> str:
+def _end(ledger: Ledger, wait: Row) -> str:
     if wait["event_id"] is None:
         return wait["status"]
     delivered = any(each["wait_id"] == wait["id"] for each in ledger.deliveries)

@@ -22,10 +22,7 @@ from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
 from alga_workflows_core.storage.events import EventRow
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.temporal.names import run_id
-<<<<<<< HEAD
-from alga_workflows_core.types.json import Json, JsonObject
-=======
->>>>>>> origin/main
+from alga_workflows_core.types.json import Json
 
 log = structlog.get_logger()
 
