@@ -27,6 +27,8 @@ TABLES = (
     "workflow_run_steps",
     "workflow_actions",
     "alga_calendars",
+    "workflow_schedules",
+    "workflow_schedule_fires",
     "alga_api_keys",
 )
 

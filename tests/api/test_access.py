@@ -25,6 +25,16 @@ ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("GET", f"/api/v1/calendars/{NOBODY}/preview", "reader"),
     ("PUT", f"/api/v1/calendars/{NOBODY}", "author"),
     ("DELETE", f"/api/v1/calendars/{NOBODY}", "author"),
+    ("GET", "/api/v1/schedules", "reader"),
+    ("GET", f"/api/v1/schedules/{NOBODY}", "reader"),
+    ("GET", f"/api/v1/schedules/{NOBODY}/preview", "reader"),
+    ("GET", f"/api/v1/schedules/{NOBODY}/fires", "reader"),
+    ("PUT", f"/api/v1/schedules/{NOBODY}", "author"),
+    ("DELETE", f"/api/v1/schedules/{NOBODY}", "author"),
+    ("POST", f"/api/v1/schedules/{NOBODY}/pause", "operator"),
+    ("POST", f"/api/v1/schedules/{NOBODY}/resume", "operator"),
+    ("POST", f"/api/v1/schedules/{NOBODY}/trigger", "operator"),
+    ("POST", f"/api/v1/schedules/{NOBODY}/backfill", "operator"),
     ("GET", "/api/v1/definitions", "reader"),
     ("GET", "/api/v1/definitions/roles", "reader"),
     ("GET", "/api/v1/definitions/roles/versions", "reader"),
@@ -85,9 +95,17 @@ async def ask(service: Service, method: str, path: str, key: str | None) -> http
     if "/tasks/" in path:
         bodies: dict[str, Any] = {"complete": {"answer": 1}, "delegate": {"to": "ada"}}
         body = bodies.get(path.rpartition("/")[2], {})
+    if "/schedules/" in path and method == "PUT":
+        body = {"definition": "roles", "when": {"kind": "cron", "cron": "0 8 * * *"}}
+    if path.endswith("/trigger"):
+        body = {}
+    if path.endswith("/backfill"):
+        body = {"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}
     if path.endswith("/simulate"):
         body = {"definition": DRAFT}
-    async with httpx.AsyncClient(base_url=service.locked_url, headers=headers) as client:
+    async with httpx.AsyncClient(
+        base_url=service.locked_url, headers=headers, timeout=30
+    ) as client:
         return await client.request(method, path, json=None if method == "GET" else body)
 
 
@@ -118,6 +136,7 @@ async def test_every_address_is_in_the_matrix(service: Service) -> None:
         "{task_id}": NOBODY,
         "{path}": "a/b",
         "{name}": NOBODY,
+        "{schedule_id}": NOBODY,
     }
     listed = {(method, path) for method, path, _ in ENDPOINTS}
     for method, path in routes:

@@ -226,6 +226,24 @@ async def test_two_hundred_children_of_one_loop(service: Service) -> None:
     assert {child["status"] for child in found} == {"SUCCEEDED"}
 
 
+async def test_a_child_whose_row_was_lost_ends_the_wait_all_the_same(service: Service) -> None:
+    """The row is made anew by what the child says of itself, with whom it comes from."""
+    api = service.api
+    await publish(
+        api,
+        definition("resting", rest("PT2S"), give("rested")),
+        definition("losing", call("resting"), give(ANSWER)),
+    )
+    run_id = await start(api, "losing")
+    (child,) = await children(api, run_id, at_least=1)
+    await until(api, child["runId"], {"WAITING"})
+    await service.execute("DELETE FROM workflow_runs WHERE id = :id", id=child["runId"])
+    run = await until(api, run_id)
+    assert (run["status"], run["result"]) == ("SUCCEEDED", "rested")
+    (found,) = await children(api, run_id)
+    assert (found["runId"], found["depth"]) == (child["runId"], 1)
+
+
 async def test_children_of_another_tenant_are_nobodys(service: Service) -> None:
     """A tenant lists children of its own runs only."""
     api = service.api

@@ -19,6 +19,11 @@ SAMPLE = json.loads(files("workflow_worker.samples").joinpath("ticket-triage.jso
 BODIES = {
     ("put", "/api/v1/definitions/{definition_id}/draft"): "Definition",
     ("put", "/api/v1/calendars/{name}"): "CalendarDocument",
+    ("put", "/api/v1/schedules/{schedule_id}"): "ScheduleDocument",
+    ("post", "/api/v1/schedules/{schedule_id}/pause"): "ScheduleStateChange",
+    ("post", "/api/v1/schedules/{schedule_id}/resume"): "ScheduleStateChange",
+    ("post", "/api/v1/schedules/{schedule_id}/trigger"): "ScheduleStateChange",
+    ("post", "/api/v1/schedules/{schedule_id}/backfill"): "Backfill",
     ("post", "/api/v1/validate"): "Definition",
     ("post", "/api/v1/simulate"): "SimulationRequest",
     ("post", "/api/v1/definitions/{definition_id}/publish"): "Publish",
@@ -84,6 +89,7 @@ async def test_every_address_that_is_described_is_served(
     names = {"definition_id": "x", "number": "1", "run_id": "y", "path": "z", "wait_id": "w"}
     names["name"] = "n"
     names["task_id"] = "t"
+    names["schedule_id"] = "s"
     async with httpx.AsyncClient(base_url=service.url) as client:
         for method, path, _ in operations(described):
             answer = await client.request(method, path.format(**names))

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 from sqlalchemy import text
+from temporalio.client import Client
 
+from alga_workflows_core.infra.devstack.temporal_server import TemporalServer
+from alga_workflows_core.infra.metrics import TemporalTelemetry
 from alga_workflows_core.storage.events import EventFilter
 from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.tasks.answering import TaskAnswers
+from alga_workflows_core.tasks.people import Person
 from alga_workflows_core.tasks.telling import SOURCE
 from alga_workflows_core.types.states import RunStatus
-from tests.api.asking import YES, act, acted, asked, asking, begun, detail, task_ids, task_of
-from tests.api.reconciled import BY_ROWS, MakeWorld, eventually
+from tests.api.asking import YES, act, acted, asked, asking, begun, detail, task_ids
+from tests.api.reconciled import BY_ROWS, MakeWorld, eventually, world
 from tests.api.service import Service, check_problem, published
 from tests.api.test_waits import until_status
 
@@ -117,11 +121,11 @@ async def test_an_answer_to_a_paused_run_is_kept(service: Service) -> None:
 
 async def test_what_ends_a_run_behind_our_back_ends_its_tasks(make: MakeWorld) -> None:
     """The reconciler finds that the execution was terminated."""
-    world = await make(**BY_ROWS)
-    run_id, task_id = await asked(world.api, asking("behind"))
-    await world.handle(UUID(run_id)).terminate(reason="behind our back")
-    await world.becomes(UUID(run_id), RunStatus.FAILED)
-    assert (await detail(world.api, task_id))["state"] == "CANCELED"
+    made = await make(**BY_ROWS)
+    run_id, task_id = await asked(made.api, asking("behind"))
+    await made.handle(UUID(run_id)).terminate(reason="behind our back")
+    await made.becomes(UUID(run_id), RunStatus.FAILED)
+    assert (await detail(made.api, task_id))["state"] == "CANCELED"
 
 
 async def test_tasks_and_waits_never_disagree(service: Service) -> None:
@@ -205,16 +209,33 @@ async def test_a_definition_can_be_started_by_a_task(service: Service) -> None:
     assert run["result"] == {"people": ["ada"], "title": "Approve it"}
 
 
-async def test_answers_that_are_on_their_way_while_nobody_serves(make: MakeWorld) -> None:
+async def test_an_answer_of_a_process_that_died_is_delivered(
+    database_url: str,
+    storage: Storage,
+    temporal_client: Client,
+    temporal_server: TemporalServer,
+    temporal_telemetry: TemporalTelemetry,
+) -> None:
     """What people did is committed; the run is told when a service is there again."""
-    world = await make()
-    run_id, task_id = await asked(world.api, asking("away"))
-    await world.execute(
-        "UPDATE workflow_event_deliveries SET next_at = clock_timestamp() + interval '1 hour'"
+    servers = (
+        database_url,
+        storage,
+        temporal_client,
+        temporal_server.address,
+        temporal_telemetry,
     )
-    await asyncio.gather(
-        *(acted(world.api, task_id, "complete", by="ada", answer=YES) for _ in range(3))
-    )
-    row = await world.becomes(UUID(run_id), RunStatus.SUCCEEDED)
-    assert row.result == YES
-    assert await task_of(world.api, run_id) == task_id
+    async with world(*servers) as first:
+        run_id, task_id = await asked(first.api, asking("away"))
+        await first.becomes(UUID(run_id), RunStatus.WAITING)
+    # It commits, and is killed before it can deliver anything.
+    ada = Person(name="ada", via="key:gone")
+    await TaskAnswers(storage).complete("default", UUID(task_id), ada, YES)
+    async with world(*servers) as second:
+        row = await second.becomes(UUID(run_id), RunStatus.SUCCEEDED)
+        assert row.result == YES
+        assert (await detail(second.api, task_id))["log"][-1]["by"] == "ada"
+
+        async def ended() -> bool:
+            return "TASK_COMPLETED" in await told(storage, task_id)
+
+        await eventually(ended)

@@ -14,6 +14,8 @@ from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.events.desk import EventDesk
+from alga_workflows_core.events.ingress import Ingress
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.health import HealthMonitor
@@ -28,6 +30,7 @@ from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.reconciler import Reconciler
 from alga_workflows_core.runs.service import RunService
+from alga_workflows_core.schedules.settings import ScheduleSettings
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.tasks import telling
 from alga_workflows_core.tasks.answering import TaskAnswers
@@ -45,6 +48,8 @@ from alga_workflows_core.temporal.names import (
     PERFORM_ACTIVITY,
     QUOTA_RESUME_SIGNAL,
     RUN_WORKFLOW,
+    SCHEDULE_FIRE_ACTIVITY,
+    SCHEDULE_FIRE_WORKFLOW,
     SUMMARY_QUERY,
     TASK_QUEUE,
     WORKING_TIME_ACTIVITY,
@@ -52,6 +57,9 @@ from alga_workflows_core.temporal.names import (
     advertise_id,
     invocation_id,
     run_id,
+    schedule_fire_id,
+    schedule_id,
+    schedule_of,
     workflow_id,
 )
 from alga_workflows_core.temporal.wire import RunInput
@@ -62,6 +70,7 @@ from alga_workflows_core.types.states import (
     StepStatus,
     TaskState,
 )
+from workflow_worker.scheduling import ScheduledRuns, Scheduling
 
 RUN = UUID("b1ce5ba8-9a2b-5e7f-8a55-1c1f0a5d7c11")
 NOWHERE = load(DatabaseSettings, {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"})
@@ -105,6 +114,16 @@ API_PATHS = {
     "PUT /api/v1/calendars/{name}",
     "DELETE /api/v1/calendars/{name}",
     "GET /api/v1/calendars/{name}/preview",
+    "GET /api/v1/schedules",
+    "GET /api/v1/schedules/{schedule_id}",
+    "PUT /api/v1/schedules/{schedule_id}",
+    "DELETE /api/v1/schedules/{schedule_id}",
+    "POST /api/v1/schedules/{schedule_id}/pause",
+    "POST /api/v1/schedules/{schedule_id}/resume",
+    "POST /api/v1/schedules/{schedule_id}/trigger",
+    "POST /api/v1/schedules/{schedule_id}/backfill",
+    "GET /api/v1/schedules/{schedule_id}/preview",
+    "GET /api/v1/schedules/{schedule_id}/fires",
     "GET /api/v1/openapi.json",
     "GET /livez",
     "GET /readyz",
@@ -130,6 +149,9 @@ async def api(database: Database) -> httpx.AsyncClient:
         after=timedelta(minutes=1),
     )
 
+    starts = ScheduledRuns(Launcher(storage), poke=lambda: None)
+    scheduling = Scheduling.of(ScheduleSettings(), storage, client, metrics, starts)
+
     async def no_metrics() -> bytes:
         return b""
 
@@ -144,11 +166,15 @@ async def api(database: Database) -> httpx.AsyncClient:
                 poke=lambda: None,
             ),
             decisions=Decisions(storage),
+            ingress=Ingress(storage, poke=lambda: None),
+            events=EventDesk(storage, accept=lambda: None, deliver=lambda: None),
             tasks=TaskService(storage),
             task_answers=TaskAnswers(storage),
             blocked=Blocked(client, after=30),
             actions=actions,
             calendars=CalendarService(storage=storage),
+            schedules=scheduling.schedules,
+            schedule_requests=scheduling.requests,
             operations=RunOperations(
                 storage=storage, executions=executions, reconciler=reconciler, closer=closer
             ),
@@ -179,6 +205,12 @@ def test_names_on_temporal() -> None:
     assert CHECK_RESULT_ACTIVITY == "workflowRuntimeV2CheckResult"
     assert ADVERTISE_WORKFLOW == "workflowRuntimeV2Advertise"
     assert ADVERTISE_ACTIVITY == "workflowRuntimeV2RecordActions"
+    assert SCHEDULE_FIRE_WORKFLOW == "workflowRuntimeV2ScheduleFire"
+    assert SCHEDULE_FIRE_ACTIVITY == "workflowRuntimeV2FireSchedule"
+    assert schedule_id("acme", "nightly") == "workflow-runtime-v2:schedule:acme:nightly"
+    assert schedule_of("workflow-runtime-v2:schedule:acme:nightly") == ("acme", "nightly")
+    fires = "workflow-runtime-v2:schedule-fire:acme:nightly"
+    assert schedule_fire_id("acme", "nightly") == fires
     told = advertise_id("billing-actions", "0f")
     assert told == "workflow-runtime-v2:advertise:billing-actions:0f"
     assert activity_id(7, "each[2]/charge") == "7:each[2]/charge"
@@ -263,6 +295,8 @@ async def test_names_of_tables(database: Database) -> None:
         "alga_task_candidates",
         "alga_task_log",
         "workflow_actions",
+        "workflow_schedules",
+        "workflow_schedule_fires",
         "alga_action_ledger",
         "alga_api_keys",
         "alga_calendars",

@@ -133,6 +133,47 @@ async def count_far(_request: Nothing, invocation: Invocation) -> Nothing:
     return Nothing()
 
 
+OCCUPANTS = """
+    CREATE TABLE IF NOT EXISTS chaos_there (run text PRIMARY KEY, place text NOT NULL);
+    CREATE TABLE IF NOT EXISTS chaos_entered (
+        number integer GENERATED ALWAYS AS IDENTITY, run text, place text, there integer
+    );
+    GRANT SELECT, INSERT, DELETE ON chaos_there, chaos_entered TO alga_workflows;
+"""
+"""Which runs are at a place; of each that has entered it, how many were there with it."""
+
+
+class Place(Model):
+    """Somewhere to be."""
+
+    place: str
+
+
+@action("tests.enter", version=1, kind=ActionKind.TRANSACTIONAL, short=True, timeout=2.0)
+async def enter(request: Place, invocation: Invocation) -> Nothing:
+    """The run is at the place now."""
+    values = {"run": str(invocation.run_id), "place": request.place}
+    execute = invocation.transaction.execute
+    # So that two that enter at the same time see each other.
+    await execute(text("SELECT pg_advisory_xact_lock(hashtext(:place))"), values)
+    await execute(text("INSERT INTO chaos_there VALUES (:run, :place)"), values)
+    there = "SELECT count(*) FROM chaos_there WHERE place = :place"
+    await execute(
+        text(f"INSERT INTO chaos_entered (run, place, there) VALUES (:run, :place, ({there}))"),  # noqa: S608 - our own text
+        values,
+    )
+    return Nothing()
+
+
+@action("tests.leave", version=1, kind=ActionKind.TRANSACTIONAL, short=True, timeout=2.0)
+async def leave(_request: Nothing, invocation: Invocation) -> Nothing:
+    """The run is at no place any more."""
+    await invocation.transaction.execute(
+        text("DELETE FROM chaos_there WHERE run = :run"), {"run": str(invocation.run_id)}
+    )
+    return Nothing()
+
+
 class Size(Model):
     """How many bytes."""
 
@@ -158,4 +199,5 @@ def _mark(request: Marked, invocation: Invocation) -> None:
 
 def actions() -> tuple[Action, ...]:
     """All of them."""
-    return (near, far, flaky, pure, patient, stubborn, mark, late, large, post, count, count_far)
+    lanes = (near, far, flaky, pure, patient, stubborn, mark, late, large, post)
+    return (*lanes, count, count_far, enter, leave)

@@ -30,6 +30,7 @@ from tests.services.killing import MODULE, SIDES, run_killed
 from tests.services.outages import finish_in_spite_of
 from tests.services.processes import resident_bytes
 from tests.services.servers import Servers
+from tests.services.slots_killed import limits, occupied
 
 PURE_STEPS = 100_000
 ACTING_TURNS = 1_000
@@ -38,6 +39,8 @@ PATIENCE = 900.0
 MOST_GROWTH = 1.5
 KILLS_OF_A_RUN = 10
 OUTAGE_SECONDS = 30.0
+SLOT_RUNS = 30
+SLOT_KILLS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +131,25 @@ async def outages(place: Place) -> str:
     return f"each server away for {OUTAGE_SECONDS:g} s, all runs finished with all rows"
 
 
+async def slots(place: Place) -> str:
+    """Sixty runs of definitions with limits and children, and a SIGKILL every few seconds."""
+    found = await occupied(
+        place.environ, place.folder, place.chance, runs=SLOT_RUNS, kills=SLOT_KILLS
+    )
+    limits(found)
+    assert found.children.total() == 4 * SLOT_RUNS
+    return (
+        f"{found.runs.total()} runs, {found.children.total()} children, {found.kills} kills: no "
+        "limit crossed, nobody overtaken, no slot left"
+    )
+
+
 SCENARIOS: dict[str, Callable[[Place], Awaitable[str]]] = {
     "pure steps": pure,
     "turns": turns,
     "kills": kills,
     "outages": outages,
+    "slots": slots,
 }
 
 

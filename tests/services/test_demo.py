@@ -14,9 +14,19 @@ import pytest
 from tests.services.command import finished, running
 from tests.services.processes import alive, descendants, mentioning
 
-SAMPLE_STEPS = [
-    *("customer", "title", "weigh", "route", "route/escalate", "route/note", "assign", "done")
-]
+# The part is refused, so the saga undoes what it has done, and somebody is asked.
+SAMPLE_STEPS = {
+    "begin": "SUCCEEDED",
+    "begin/triage/triage": "SUCCEEDED",
+    "begin/settle/settle": "SUCCEEDED",
+    "reply": "SUCCEEDED",
+    "visit": "SUCCEEDED",
+    "visit/booking": "FAILED",
+    "visit/booking/engineer": "SUCCEEDED",
+    "visit/booking/parts": "FAILED",
+    "visit/decide": "SUCCEEDED",
+    "done": "SUCCEEDED",
+}
 
 
 @pytest.fixture
@@ -45,17 +55,19 @@ async def test_the_result_is_shown(environ: dict[str, str]) -> None:
     assert UUID(shown["runId"])
     assert shown["result"]["team"] == "first-response"
     assert shown["result"]["accepted"] is True
+    assert shown["result"]["note"] == "It is the box with the red light."
+    assert shown["result"]["obstacle"] == 409
+    assert shown["result"]["remote"] is True
     assert 0 < shown["elapsedSeconds"] < 60
-    assert [step["path"] for step in shown["steps"]] == SAMPLE_STEPS
+    assert {step["path"]: step["status"] for step in shown["steps"]} == SAMPLE_STEPS
     for step in shown["steps"]:
         assert set(step) == {"path", "type", "status", "startedAt", "finishedAt"}
-        assert step["status"] == "SUCCEEDED"
         began = datetime.fromisoformat(step["startedAt"])
         assert began <= datetime.fromisoformat(step["finishedAt"])
     head, *steps, last = as_text.stdout.splitlines()
-    assert head.endswith("ticket-triage: SUCCEEDED")
-    assert [line.split()[1] for line in steps] == SAMPLE_STEPS
-    assert "Look up the customer" in steps[0]
+    assert head.endswith("on-site-visit: SUCCEEDED")
+    assert {line.split()[1]: line.split()[2] for line in steps} == SAMPLE_STEPS
+    assert "Triage, and let things settle" in steps[0]
     assert last.strip().startswith("result: {")
 
 

@@ -39,7 +39,7 @@ async def sample_has_run(dev: Command) -> None:
 
 
 async def runs(api: httpx.AsyncClient) -> list[str]:
-    answer = await api.get("/api/v1/runs?definition=ticket-triage&status=SUCCEEDED")
+    answer = await api.get("/api/v1/runs?definition=on-site-visit&status=SUCCEEDED")
     assert answer.status_code == 200, answer.text
     return [run["runId"] for run in answer.json()["items"]]
 
@@ -52,8 +52,8 @@ async def test_ctrl_c_leaves_nothing_and_a_new_start_finds_the_old_runs(
     """
     async with running("dev", environ=settings) as first:
         await sample_has_run(first)
-        assert "ticket-triage: SUCCEEDED" in first.output
-        assert "route/escalate" in first.output
+        assert "on-site-visit: SUCCEEDED" in first.output
+        assert "visit/booking/engineer" in first.output
         async with client(await first.url()) as api:
             (former,) = await runs(api)
         servers = descendants(first.pid)

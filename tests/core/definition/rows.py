@@ -315,12 +315,18 @@ def words(longest: int, *, line: bool, **more: Any) -> Row:
 def names(**more: Any) -> Row:
     """A list of names, or an expression that gives one."""
     no_list: list[Any] = ["ada", 5, {}]
-    no_names: list[Any] = [5, "", " ", {}, None]
+    no_names: list[Any] = [5, "", " ", {}, None, "x" * 201, "a\nb"]
     return Row(
-        takes=[["ada"], ["ada", {"$expr": "payload.boss"}], {"$expr": "payload.bosses"}],
+        takes=[
+            ["ada"],
+            ["ada", {"$expr": "payload.boss"}],
+            {"$expr": "payload.bosses"},
+            ["x" * 200] * 100,
+        ],
         refuses=[
             *more.pop("refuses", []),
             no([], "It must not be empty"),
+            no(["ada"] * 101, "It has to have 100 entries at most"),
             *(no(it, "It has to be a list of names or an expression") for it in no_list),
             *(no([it], "entries have to be names or expressions") for it in no_names),
         ],

@@ -168,6 +168,24 @@ async def test_children_share_the_slot_of_those_that_wait_for_them(world: World)
     assert [run.id for run in await world.begin()] == [detached.id]
 
 
+async def test_a_whole_family_counts_as_one(world: World) -> None:
+    """However deep runs of the same key wait for each other."""
+    await world.publish(limited("deep", limit=2))
+    await world.launch("deep")
+    (root,) = await world.begin()
+    child = await world.launch("deep", under=root)
+    grandchild = await world.launch("deep", under=child)
+    other = await world.launch("deep")
+    another = await world.launch("deep")
+    begun = await world.begin()
+    assert [run.id for run in begun] == [child.id, grandchild.id, other.id]
+    for run in (root, begun[0]):
+        await world.finish(run)
+        assert await world.begin() == []
+    await world.finish(begun[1])
+    assert [run.id for run in await world.begin()] == [another.id]
+
+
 async def test_a_key_that_cannot_be_had_starts_no_run(world: World) -> None:
     """An error of the expression, and a key that is too long, are the payload's fault."""
     document = limited("picky", limit=1)

@@ -21,6 +21,7 @@ ACROSS_TENANTS = {
     "alga_stage_event",
     "alga_claim_reconciling",
     "alga_claim_run_starts",
+    "alga_claim_schedules",
     "alga_claim_sweep",
     "alga_claim_tasks",
     "alga_end_sweep",

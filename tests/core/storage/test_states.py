@@ -24,6 +24,7 @@ from alga_workflows_core.types.states import (
     EVENT_TRANSITIONS,
     FINAL_RUN_STATES,
     RUN_TRANSITIONS,
+    SCHEDULE_TRANSITIONS,
     SLOT_TRANSITIONS,
     STEP_TRANSITIONS,
     TASK_TRANSITIONS,
@@ -44,6 +45,7 @@ TABLES: dict[str, Mapping[StrEnum, frozenset[StrEnum]]] = {
     "event": {**EVENT_TRANSITIONS},
     "task": {**TASK_TRANSITIONS},
     "slot": {**SLOT_TRANSITIONS},
+    "schedule": {**SCHEDULE_TRANSITIONS},
 }
 
 

@@ -34,6 +34,7 @@ from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.service import RunService
+from alga_workflows_core.schedules.service import SchedulesUsing
 from alga_workflows_core.storage.migrate import check_revision
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.tasks.answering import TaskAnswers
@@ -46,6 +47,7 @@ from workflow_worker.base import Base, Mode, each_second
 from workflow_worker.keeping import keeping
 from workflow_worker.reach import reach_servers
 from workflow_worker.routing import activities, routing
+from workflow_worker.scheduling import ScheduledRuns, Scheduling
 from workflow_worker.settings import ServiceSettings
 from workflow_worker.stopping import unless_stopped
 
@@ -106,6 +108,8 @@ def _compose(
     runs = keeping(base)
     launcher = Launcher(base.storage)
     events = routing(base, launcher, runs)
+    starts = ScheduledRuns(launcher, poke=runs.start.poke)
+    timing = Scheduling.of(base.settings.schedules, base.storage, base.client, base.metrics, starts)
     app = create_app(
         ApiParts(
             access=_access(base),
@@ -124,7 +128,9 @@ def _compose(
             events=events.desk,
             blocked=Blocked(base.client, after=base.settings.runs.blocked_after),
             actions=_actions(base),
-            calendars=CalendarService(storage=base.storage),
+            calendars=CalendarService(storage=base.storage, users=[SchedulesUsing()]),
+            schedules=timing.schedules,
+            schedule_requests=timing.requests,
             operations=runs.operations,
             processes=BoundedProcesses(),
             health=health,
@@ -138,9 +144,10 @@ def _compose(
         health,
         base.hints,
         *base.mode.extra_services,
-        _poller(base, activities(base, launcher, events)),
+        _poller(base, [*activities(base, launcher, events), *timing.activities.all()]),
         *runs.services,
         *events.services,
+        *timing.services,
         each_second("task-clock", TaskClock(base.storage).look),
         http,
     ]

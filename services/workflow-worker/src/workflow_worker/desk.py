@@ -15,14 +15,21 @@ CUSTOMERS = {
 
 
 async def desk(scope: Scope, receive: Receive, send: Send) -> None:
-    """`GET /customers/{id}` and `PUT /tickets/{id}/assignment`, which is accepted and forgotten."""
+    """`GET /customers/{id}`; `PUT /tickets/{id}/assignment` and `PUT` and `DELETE /engineers/{id}`,
+    which are accepted and forgotten; `PUT /parts/{id}`, which is always refused."""
     match (scope["method"], scope["path"].strip("/").split("/")):
         case ("GET", ["customers", identity]) if identity in CUSTOMERS:
             await _answer(send, 200, CUSTOMERS[identity])
         case ("PUT", ["tickets", identity, "assignment"]):
-            while (await receive()).get("more_body"):
-                pass
+            await _read(receive)
             await _answer(send, 200, {"accepted": True, "ticket": identity})
+        case ("PUT" | "DELETE", ["engineers", identity]):
+            await _read(receive)
+            reserved = scope["method"] == "PUT"
+            await _answer(send, 200, {"ticket": identity, "reserved": reserved})
+        case ("PUT", ["parts", identity]):
+            await _read(receive)
+            await _answer(send, 409, {"ticket": identity, "error": "out of stock"})
         case _:
             await _answer(send, 404, {"error": "not found"})
 
@@ -30,6 +37,11 @@ async def desk(scope: Scope, receive: Receive, send: Send) -> None:
 def desk_server() -> HttpServer:
     """The desk on a free port of this machine, as a service."""
     return HttpServer(desk, host="127.0.0.1", port=0, grace=1.0, name="sample-desk")
+
+
+async def _read(receive: Receive) -> None:
+    while (await receive()).get("more_body"):
+        pass
 
 
 async def _answer(send: Send, status: int, value: dict[str, Any]) -> None:

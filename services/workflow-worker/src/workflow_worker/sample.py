@@ -1,24 +1,30 @@
-"""Drive the sample definition over the API, as any client would: draft, publish, run, look."""
+"""Drive the sample over the API, as any client would: publish, tell events, answer, look."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
+from uuid import uuid4
 
 import httpx
 
 from alga_workflows_core.errors import AlgaError
 
-SAMPLE = "ticket-triage"
+T = TypeVar("T")
+
+SAMPLE = "on-site-visit"
+CALLED = "ticket-triage"
 WAIT_SECONDS = 60
 TICKET = {
-    "id": "T-4711",
     "customerId": "C-200",
     "subject": "The appointment screen is blank since this morning's update, on every computer",
     "priority": "normal",
+    "onSite": True,
 }
 
 
@@ -59,21 +65,24 @@ class SampleRun:
 
 
 async def run_sample(api_url: str, desk_url: str) -> SampleRun:
-    """Publish the sample and run it to its end; AlgaError if the API refuses something."""
+    """Publish the sample, tell its events, answer the task that it asks, and see it to its end.
+
+    AlgaError if the API refuses something, or if that takes longer than a minute.
+    """
     began = time.monotonic()
-    document = files("workflow_worker.samples").joinpath(f"{SAMPLE}.json").read_bytes()
-    base = f"{api_url}/api/v1"
-    headers = {"content-type": "application/json"}
-    async with httpx.AsyncClient(timeout=WAIT_SECONDS + 10, trust_env=False) as http:
-        await _ask(http, "PUT", f"{base}/definitions/{SAMPLE}/draft", document, headers)
-        await _ask(http, "POST", f"{base}/definitions/{SAMPLE}/publish", b"", headers)
-        start = {"payload": {"deskUrl": desk_url, "ticket": TICKET}, "wait": WAIT_SECONDS}
-        run = await _ask(
-            http, "POST", f"{base}/definitions/{SAMPLE}/runs", json.dumps(start).encode(), headers
-        )
-        steps = await _ask(http, "GET", f"{base}/runs/{run['runId']}/steps?limit=500", b"", {})
+    async with httpx.AsyncClient(
+        base_url=f"{api_url}/api/v1", timeout=WAIT_SECONDS, trust_env=False
+    ) as http:
+        for name in (CALLED, SAMPLE):
+            document = files("workflow_worker.samples").joinpath(f"{name}.json").read_bytes()
+            await _ask(http, "PUT", f"/definitions/{name}/draft", json.loads(document))
+            await _ask(http, "POST", f"/definitions/{name}/publish")
+        run_id = await _started(http, desk_url)
+        await _answer_task(http, run_id)
+        run = await _until(http, f"/runs/{run_id}", lambda run: run if run["closedAt"] else None)
+        steps = await _ask(http, "GET", f"/runs/{run_id}/steps?limit=500")
     return SampleRun(
-        run_id=run["runId"],
+        run_id=run_id,
         status=run["status"],
         result=run["result"],
         error=run["error"],
@@ -82,13 +91,77 @@ async def run_sample(api_url: str, desk_url: str) -> SampleRun:
     )
 
 
+async def _started(http: httpx.AsyncClient, desk_url: str) -> str:
+    """Tell of a ticket, and what its customer adds, which comes before anybody waits for it."""
+    number = f"T-{uuid4().hex[:8]}"
+    ticket = {**TICKET, "id": number}
+    reply = {"note": "It is the box with the red light."}
+    told = [
+        _event("TICKET_CREATED", number, {"deskUrl": desk_url, "ticket": ticket}),
+        _event("CUSTOMER_REPLIED", number, reply),
+    ]
+    taken = await _ask(http, "POST", "/events", told, "application/cloudevents-batch+json")
+    created = taken["items"][0]["eventId"]
+
+    def started(explained: Any) -> str | None:
+        for each in explained["considered"]:
+            delivery = each["delivery"] or {"state": None}
+            if each["definitionId"] == SAMPLE and delivery["state"] == "DELIVERED":
+                return str(delivery["runId"])
+        return None
+
+    return await _until(http, f"/events/{created}/explain", started)
+
+
+async def _answer_task(http: httpx.AsyncClient, run_id: str) -> None:
+    def asked(inbox: Any) -> str | None:
+        found = (task["taskId"] for task in inbox["items"] if task["runId"] == run_id)
+        return next(found, None)
+
+    task = await _until(http, "/tasks?state=OPEN&group=dispatch", asked)
+    answer = {"by": "ada", "groups": ["dispatch"], "answer": {"remote": True}}
+    await _ask(http, "POST", f"/tasks/{task}/complete", answer)
+
+
+def _event(name: str, ticket_id: str, data: Any) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "type": name,
+        "source": "sample-desk",
+        "id": str(uuid4()),
+        "subject": ticket_id,
+        "data": data,
+    }
+
+
+async def _until(http: httpx.AsyncClient, address: str, found: Callable[[Any], T | None]) -> T:
+    """What `found` finds in the answer, asked again until it finds something."""
+    end = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < end:
+        answer = found(await _ask(http, "GET", address))
+        if answer is not None:
+            return answer
+        await asyncio.sleep(0.1)
+    raise AlgaError(
+        f"GET {address} did not answer what was awaited within {WAIT_SECONDS} s.",
+        remedy="Look at the run in the Temporal UI, and at the log.",
+    )
+
+
 async def _ask(
-    http: httpx.AsyncClient, method: str, url: str, body: bytes, headers: dict[str, str]
+    http: httpx.AsyncClient,
+    method: str,
+    address: str,
+    body: Any = None,
+    media: str = "application/json",
 ) -> Any:
+    content = b"" if body is None else json.dumps(body).encode()
     try:
-        answer = await http.request(method, url, content=body, headers=headers)
+        answer = await http.request(
+            method, address, content=content, headers={"content-type": media}
+        )
     except httpx.HTTPError as error:
-        raise AlgaError(f"{method} {url} failed: {type(error).__name__}: {error}") from error
+        raise AlgaError(f"{method} {address} failed: {type(error).__name__}: {error}") from error
     if answer.is_success:
         return answer.json()
-    raise AlgaError(f"{method} {url} was answered {answer.status_code}: {answer.text[:1000]}")
+    raise AlgaError(f"{method} {address} was answered {answer.status_code}: {answer.text[:1000]}")

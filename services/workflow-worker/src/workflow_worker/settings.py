@@ -23,6 +23,7 @@ from alga_workflows_core.infra.settings import (
     shown_url,
 )
 from alga_workflows_core.runs.reconciler import ReconcilerSettings
+from alga_workflows_core.schedules.settings import ScheduleSettings
 
 TENANT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -53,6 +54,7 @@ class ServiceSettings:
     egress: EgressSettings
     secrets: SecretSettings
     reconciler: ReconcilerSettings
+    schedules: ScheduleSettings
     dev: DevSettings
 
     @classmethod
@@ -68,6 +70,7 @@ class ServiceSettings:
             "egress": EgressSettings,
             "secrets": SecretSettings,
             "reconciler": ReconcilerSettings,
+            "schedules": ScheduleSettings,
             "dev": DevSettings,
         }
         return cls(**dict(zip(models, load_all(*models.values(), environ=environ), strict=True)))

@@ -18,6 +18,7 @@ from alga_workflows_core.api.routers import (
     operations,
     process,
     runs,
+    schedules,
     schemas,
     simulate,
     tasks,
@@ -36,6 +37,8 @@ from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.service import RunService
+from alga_workflows_core.schedules.requests import ScheduleRequests
+from alga_workflows_core.schedules.service import ScheduleService
 from alga_workflows_core.tasks.answering import TaskAnswers
 from alga_workflows_core.tasks.service import TaskService
 
@@ -57,6 +60,8 @@ class ApiParts:
     ingress: Ingress
     events: EventDesk
     operations: RunOperations
+    schedules: ScheduleService
+    schedule_requests: ScheduleRequests
     blocked: Blocked
     actions: ActionCatalogue
     calendars: CalendarService
@@ -87,6 +92,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         tasks.router(parts.tasks, parts.task_answers),
         operations.router(parts.operations),
         events.router(parts.ingress, parts.events),
+        schedules.router(parts.schedules, parts.schedule_requests),
         actions.router(parts.actions),
         calendars.router(parts.calendars),
         schemas.router(),

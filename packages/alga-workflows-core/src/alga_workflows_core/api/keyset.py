@@ -54,12 +54,19 @@ def decode_time_and_id(cursor: str | None) -> tuple[datetime, UUID] | None:
     if found is None:
         return None
     try:
-        moment, identity = datetime.fromisoformat(found[0]), UUID(found[1])
+        return _moment(found[0]), UUID(found[1])
     except ValueError as error:
         raise _bad_cursor() from error
-    if moment.tzinfo is None:
+
+
+def decode_time_and_key(cursor: str | None) -> tuple[datetime, str] | None:
+    """The time and text that `encode` was given, None without; InputError for anything else."""
+    found = _decode(cursor, 2)
+    if found is None:
+        return None
+    if "\x00" in found[1]:
         raise _bad_cursor()
-    return moment, identity
+    return _moment(found[0]), found[1]
 
 
 def decode_number(cursor: str | None) -> int | None:
@@ -74,6 +81,16 @@ def decode_numbers(cursor: str | None) -> tuple[int, int] | None:
     if found is None:
         return None
     return _number(found[0], _LARGEST_INTEGER), _number(found[1], _LARGEST_BIGINT)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise _bad_cursor() from error
+    if moment.tzinfo is None:
+        raise _bad_cursor()
+    return moment
 
 
 def _number(text: str, largest: int) -> int:

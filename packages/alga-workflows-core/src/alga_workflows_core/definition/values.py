@@ -106,7 +106,8 @@ _MOMENT = re.compile(
 )
 
 
-def _moment_fault(value: Json) -> str | None:
+def moment_fault(value: Json) -> str | None:
+    """Why `value` is no date and time, or None."""
     sentence = "It has to be a time as in 2026-12-24T18:00:00+01:00, or an expression"
     if not isinstance(value, str) or not _MOMENT.fullmatch(value):
         return sentence
@@ -180,7 +181,7 @@ WorkingTimeValue = Annotated[
 """A duration of working time, or an expression that gives one: days and exact time only."""
 
 MomentValue = Annotated[
-    Json, _literal(_moment_fault), _or_expression({"type": "string", "format": "date-time"})
+    Json, _literal(moment_fault), _or_expression({"type": "string", "format": "date-time"})
 ]
 """A date and time (ISO 8601; in the definition's zone without an offset), or an expression."""
 

@@ -77,6 +77,12 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self._schedule_fires = Counter(
+            "alga_schedule_fires_total",
+            "Occurrences of schedules, by what became of them.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self._dependency_up = Gauge(
             "alga_dependency_up",
             "1 while a dependency answers, else 0.",
@@ -99,6 +105,10 @@ class Metrics:
     def events(self, outcome: str, count: int) -> None:
         """Count events of the inbox; `outcome` is one of a few fixed words."""
         self._events.labels(outcome=outcome).inc(count)
+
+    def schedule_fired(self, outcome: str) -> None:
+        """Count one occurrence of a schedule; `outcome` is started, skipped or failed."""
+        self._schedule_fires.labels(outcome=outcome).inc()
 
     def row_flush(self, seconds: float) -> None:
         """Take note of how long one batch of rows took."""

@@ -22,11 +22,11 @@ from alga_workflows_core.interpreter.resolution import resolve
 from alga_workflows_core.runs.closing import close_in
 from alga_workflows_core.runs.reconciler_endings import canceled
 from alga_workflows_core.runs.slots import admit_next
-from alga_workflows_core.storage.definitions import VersionRow
 from alga_workflows_core.storage.open_runs import RunEnding
+from alga_workflows_core.storage.runs import RunRow
 from alga_workflows_core.storage.slots import SlotKey, SlotRow
 from alga_workflows_core.storage.unit_of_work import Due, UnitOfWork
-from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import RunStatus, SlotState
 
 MAX_KEY_BYTES = 1000
@@ -50,27 +50,54 @@ class Place:
     family: UUID | None = None
 
 
-async def demand_of(version: VersionRow, payload: Json, run_id: UUID) -> Demand | None:
-    """What a run of this version needs; None if any number may run.
+async def demand_of(document: JsonObject, payload: Json, run_id: UUID) -> Demand | None:
+    """What a run of this definition needs; None if any number may run.
 
     InputError `CONCURRENCY_KEY_INVALID` if the definition's key cannot be had of this payload.
     """
-    written = version.parsed().get("concurrency")
+    written, definition_id = document.get("concurrency"), document["id"]
     if written is None:
         return None
     concurrency = Concurrency.model_validate(written, by_alias=True, by_name=False)
     try:
         key = await asyncio.to_thread(_key, concurrency.key, payload, run_id)
     except (engine.ExpressionError, StepError, InputError) as error:
-        raise _no_key(version.definition_id, _message(error)) from error
+        raise _no_key(definition_id, _message(error)) from error
     if len(key) > MAX_KEY_BYTES:
         what = f"it has {len(key)} bytes; {MAX_KEY_BYTES} is the limit."
-        raise _no_key(version.definition_id, what)
+        raise _no_key(definition_id, what)
     return Demand(
-        key=SlotKey(definition_id=version.definition_id, key=key.decode()),
+        key=SlotKey(definition_id=definition_id, key=key.decode()),
         limit=concurrency.limit,
         on_limit=concurrency.on_limit,
     )
+
+
+async def place_above(
+    work: UnitOfWork, demand: Demand, parent_run_id: UUID | None, parent_wait_id: UUID | None
+) -> Place | None:
+    """The slot that a run shares that another one waits for, if that has one of this key."""
+    if parent_run_id is None or parent_wait_id is None:
+        return None
+    family = await work.slots.family_above(parent_run_id, demand.key)
+    return None if family is None else Place(SlotState.HELD, family)
+
+
+async def reinstate(work: UnitOfWork, run: RunRow, document: JsonObject) -> None:
+    """Give a run that is under way, and whose rows were lost, the slot that it had, whatever the
+    limit says."""
+    try:
+        demand = await demand_of(document, run.payload, run.id)
+    except InputError:
+        # It has begun, so it had one then; whose it was cannot be told any more.
+        return
+    if demand is None:
+        return
+    place = await place_above(work, demand, run.parent_run_id, run.parent_wait_id)
+    if place is None:
+        await work.slots.lock(demand.key)
+        place = Place(SlotState.HELD)
+    await enter(work, demand, place, run.id)
 
 
 async def place_of(work: UnitOfWork, demand: Demand, run_id: UUID) -> Place:

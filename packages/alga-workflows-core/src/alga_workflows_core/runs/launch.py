@@ -13,7 +13,7 @@ import structlog
 
 from alga_workflows_core.definition.canonical import canonical, content_hash
 from alga_workflows_core.errors import ConflictError, InputError, NotFoundError, TooLargeError
-from alga_workflows_core.runs.admission import Demand, Place, demand_of, enter, place_of
+from alga_workflows_core.runs.admission import Demand, demand_of, enter, place_above, place_of
 from alga_workflows_core.storage.definitions import DefinitionRow, VersionRow
 from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
 from alga_workflows_core.storage.runs import NewRun, RunRow
@@ -88,12 +88,13 @@ class Launcher:
         created = False
         if found is None:
             version = await _startable(work, request)
-            schema = version.parsed().get("payloadSchema")
+            document = version.parsed()
+            schema = document.get("payloadSchema")
             if schema is not None:
                 check_payload(schema, request.payload, definition_id=request.definition_id)
-            demand = await demand_of(version, request.payload, identity)
+            demand = await demand_of(document, request.payload, identity)
             new = _row(request, identity, request_hash, version)
-            created = await _add(work, request, new, demand)
+            created = await _add(work, new, demand)
             found = await work.runs.get(identity)
         if found is None:
             raise RuntimeError(f"run {identity} was written and cannot be read")
@@ -131,16 +132,11 @@ class Launcher:
         await self.launch_in(work, request)
 
 
-async def _add(
-    work: UnitOfWork, request: LaunchRequest, new: NewRun, demand: Demand | None
-) -> bool:
+async def _add(work: UnitOfWork, new: NewRun, demand: Demand | None) -> bool:
     """Insert the run, which begins when it has the slot that it needs; False if it is there."""
     place = None
     if demand is not None:
-        origin = request.origin
-        if origin is not None and origin.parent_wait_id is not None:
-            family = await work.slots.family_above(origin.parent_run_id, demand.key)
-            place = None if family is None else Place(SlotState.HELD, family)
+        place = await place_above(work, demand, new.parent_run_id, new.parent_wait_id)
         if place is None:
             await work.slots.lock(demand.key)
             if await work.runs.get(new.id) is not None:

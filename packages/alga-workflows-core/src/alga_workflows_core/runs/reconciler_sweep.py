@@ -13,6 +13,7 @@ from uuid import UUID
 import structlog
 
 from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.runs.admission import reinstate
 from alga_workflows_core.runs.closing import RunCloser, close_in
 from alga_workflows_core.runs.reconciler import Reconciler
 from alga_workflows_core.runs.reconciler_endings import ending_of
@@ -115,6 +116,8 @@ class RunSweeper:
     async def _restore_open(self, execution: Execution, start: RunInput) -> None:
         async with self._storage.unit_of_work(start.tenant_id) as work:
             row = await work.open_runs.restore(self._row(execution, start))
+            if row is not None:
+                await reinstate(work, row, start.definition)
         if row is not None:
             self._did(execution, start)
         # Also when somebody else made the row: the signal may be what got lost.

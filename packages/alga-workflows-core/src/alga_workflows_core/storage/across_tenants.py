@@ -105,6 +105,13 @@ class AcrossTenants:
             rows = await connection.execute(statement, {"at_most": at_most, "lease": lease})
             return [(row.tenant, row.task_id) for row in rows]
 
+    async def claim_schedules(self, at_most: int, lease: timedelta) -> list[tuple[str, str]]:
+        """Take schedules whose turn it is to be kept, as (tenant, id); see `claim_run_starts`."""
+        statement = text("SELECT tenant, schedule_id FROM alga_claim_schedules(:at_most, :lease)")
+        async with self._transactions.transaction(_NO_TENANT) as connection:
+            rows = await connection.execute(statement, {"at_most": at_most, "lease": lease})
+            return [(row.tenant, row.schedule_id) for row in rows]
+
     async def authenticate(self, key_hash: str) -> KeyHolder | None:
         """The holder of the key with this hash, unless it was revoked."""
         statement = text("SELECT tenant, key_id, role FROM alga_authenticate(:key_hash)")

@@ -32,6 +32,8 @@ from alga_workflows_core.storage.inbox import Inbox
 from alga_workflows_core.storage.open_runs import OpenRuns
 from alga_workflows_core.storage.redeliveries import Redeliveries
 from alga_workflows_core.storage.runs import Runs
+from alga_workflows_core.storage.schedule_fires import ScheduleFires
+from alga_workflows_core.storage.schedules import Schedules
 from alga_workflows_core.storage.slots import Slots
 from alga_workflows_core.storage.steps import Steps
 from alga_workflows_core.storage.task_records import TaskRecords
@@ -77,6 +79,8 @@ class UnitOfWork:
     deliveries: Deliveries
     event_traces: EventTraces
     redeliveries: Redeliveries
+    schedules: Schedules
+    schedule_fires: ScheduleFires
     calendars: Calendars
     tasks: Tasks
     task_records: TaskRecords
@@ -107,6 +111,8 @@ class UnitOfWork:
             deliveries=Deliveries(connection, tenant),
             event_traces=EventTraces(connection, tenant),
             redeliveries=Redeliveries(connection, tenant),
+            schedules=Schedules(connection, tenant),
+            schedule_fires=ScheduleFires(connection, tenant),
             calendars=Calendars(connection, tenant),
             tasks=Tasks(connection, tenant),
             task_records=TaskRecords(connection, tenant),

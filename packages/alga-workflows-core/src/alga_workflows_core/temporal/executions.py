@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -174,15 +174,20 @@ class Executions:
                 return event
         raise RuntimeError(f"execution {execution.temporal_run_id} has no events")
 
-    @contextmanager
-    def _outage_as_unavailable(self) -> Generator[None]:
-        try:
-            yield
-        except RPCError as error:
-            if error.status not in _AWAY:
-                raise
-            address = self._client.service_client.config.target_host
-            raise UnavailableError("Temporal", address, error.message, remedy=REMEDY) from error
+    def _outage_as_unavailable(self) -> AbstractContextManager[None]:
+        return outage_as_unavailable(self._client)
+
+
+@contextmanager
+def outage_as_unavailable(client: Client) -> Generator[None]:
+    """Raise UnavailableError where the server of `client` is away or takes too long."""
+    try:
+        yield
+    except RPCError as error:
+        if error.status not in _AWAY:
+            raise
+        address = client.service_client.config.target_host
+        raise UnavailableError("Temporal", address, error.message, remedy=REMEDY) from error
 
 
 async def _reached(call: Awaitable[None]) -> bool:

@@ -15,6 +15,10 @@ WORKING_TIME_ACTIVITY = "workflowRuntimeV2WorkingTime"
 ADVERTISE_WORKFLOW = "workflowRuntimeV2Advertise"
 ADVERTISE_ACTIVITY = "workflowRuntimeV2RecordActions"
 
+# What Temporal starts when an occurrence of a schedule has come.
+SCHEDULE_FIRE_WORKFLOW = "workflowRuntimeV2ScheduleFire"
+SCHEDULE_FIRE_ACTIVITY = "workflowRuntimeV2FireSchedule"
+
 # What a run is told. The first two end a wait; the third ends a pause, as a RESUME does.
 EVENT_SIGNAL = "workflowRuntimeV2Event"
 HUMAN_TASK_SIGNAL = "workflowRuntimeV2HumanTask"
@@ -26,6 +30,7 @@ CURRENT_WAIT_QUERY = "workflowRuntimeV2CurrentWait"
 SUMMARY_QUERY = "workflowRuntimeV2InterpreterSummary"
 
 _WORKFLOW_ID = "workflow-runtime-v2:run:"
+SCHEDULE_PREFIX = "workflow-runtime-v2:schedule:"
 
 # The root of all derived ids: uuid5(NAMESPACE_DNS, "alga-workflows").
 _ROOT = UUID("e50b2aea-ac9a-5fc4-9922-f42b989718a1")
@@ -74,6 +79,25 @@ def cancel_id(wait: UUID) -> UUID:
 def advertise_id(queue: str, content_hash: str) -> str:
     """The Temporal workflow id of an advertisement: the same for the same content and queue."""
     return f"workflow-runtime-v2:advertise:{queue}:{content_hash}"
+
+
+def schedule_id(tenant: str, name: str) -> str:
+    """The id of a tenant's schedule in Temporal."""
+    return f"{SCHEDULE_PREFIX}{tenant}:{name}"
+
+
+def schedule_of(identity: str) -> tuple[str, str] | None:
+    """The tenant and the name that `schedule_id` was given; None if it made no such id."""
+    if not identity.startswith(SCHEDULE_PREFIX):
+        return None
+    # A name has no colon.
+    tenant, colon, name = identity.removeprefix(SCHEDULE_PREFIX).rpartition(":")
+    return (tenant, name) if colon and tenant and name else None
+
+
+def schedule_fire_id(tenant: str, name: str) -> str:
+    """How the Temporal workflow ids of a schedule's occurrences begin; Temporal adds the time."""
+    return f"workflow-runtime-v2:schedule-fire:{tenant}:{name}"
 
 
 def activity_id(number: int, step: str) -> str:

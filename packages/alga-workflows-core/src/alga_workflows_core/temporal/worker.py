@@ -16,6 +16,7 @@ from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.temporal.advertising import AdvertiseWorkflow
 from alga_workflows_core.temporal.names import TASK_QUEUE
 from alga_workflows_core.temporal.pure import Externals, ExternalsInterceptor
+from alga_workflows_core.temporal.schedule_fire import ScheduleFireWorkflow
 from alga_workflows_core.temporal.workflow import RunWorkflow
 
 # docs/adr/0004 gives the measurement behind each figure.
@@ -76,7 +77,7 @@ def build_worker(
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[options.workflow, AdvertiseWorkflow],
+        workflows=[options.workflow, AdvertiseWorkflow, ScheduleFireWorkflow],
         activities=list(activities),
         workflow_runner=UnsandboxedWorkflowRunner(),
         workflow_task_executor=ThreadPoolExecutor(

@@ -101,6 +101,19 @@ class SlotState(StrEnum):
     HELD = "HELD"
 
 
+class ScheduleState(StrEnum):
+    """Whether a schedule fires. Only PAUSED and ENDED ones do not.
+
+    BROKEN: its occurrences come to nothing as it stands; it is ACTIVE again when that is mended.
+    ENDED: there are no more occurrences.
+    """
+
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    BROKEN = "BROKEN"
+    ENDED = "ENDED"
+
+
 S = TypeVar("S", bound=StrEnum)
 
 FINAL_RUN_STATES = frozenset(
@@ -199,6 +212,19 @@ EVENT_TRANSITIONS: Mapping[EventState, frozenset[EventState]] = MappingProxyType
 
 SLOT_TRANSITIONS: Mapping[SlotState, frozenset[SlotState]] = MappingProxyType(
     {SlotState.WAITING: frozenset({SlotState.HELD}), SlotState.HELD: frozenset()}
+)
+
+SCHEDULE_TRANSITIONS: Mapping[ScheduleState, frozenset[ScheduleState]] = MappingProxyType(
+    {
+        ScheduleState.ACTIVE: frozenset(
+            {ScheduleState.PAUSED, ScheduleState.BROKEN, ScheduleState.ENDED}
+        ),
+        ScheduleState.PAUSED: frozenset({ScheduleState.ACTIVE}),
+        ScheduleState.BROKEN: frozenset(
+            {ScheduleState.ACTIVE, ScheduleState.PAUSED, ScheduleState.ENDED}
+        ),
+        ScheduleState.ENDED: frozenset({ScheduleState.ACTIVE}),
+    }
 )
 
 

@@ -83,16 +83,18 @@ def _text(visit: Visit, field: str, value: Json) -> str | None:
 def _names(visit: Visit, field: str, value: Json) -> list[str]:
     found = visit.scope.resolve(value, visit.path)
     names: Json = [found] if isinstance(found, str) else found or []
-    if isinstance(names, list):
-        entries = cast("list[Json]", names)
-        texts = [entry for entry in entries if isinstance(entry, str) and NAME.fullmatch(entry)]
-        distinct = list(dict.fromkeys(texts))
-        if len(texts) == len(entries) and len(distinct) <= MAX_NAMES:
-            return distinct
-    raise _invalid(
-        visit,
-        f"{field} has to give {MAX_NAMES} names at most, each of one line of 200 characters.",
-    )
+    if not isinstance(names, list):
+        raise _invalid(visit, f"{field} has to give names.")
+    distinct: dict[str, None] = {}
+    for entry in cast("list[Json]", names):
+        if not isinstance(entry, str) or not entry:
+            raise _invalid(visit, f"{field} has to give names.")
+        if not NAME.fullmatch(entry):
+            raise _invalid(visit, f"A name in {field} is one line of 200 characters at most.")
+        distinct[entry] = None
+    if len(distinct) > MAX_NAMES:
+        raise _invalid(visit, f"{field} has to give {MAX_NAMES} names at most.")
+    return list(distinct)
 
 
 def _invalid(visit: Visit, message: str) -> Exception:

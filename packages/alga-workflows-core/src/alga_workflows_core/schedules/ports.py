@@ -1,0 +1,58 @@
+"""What schedules need of others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from alga_workflows_core.schedules.document import Overlap
+from alga_workflows_core.storage.unit_of_work import UnitOfWork
+from alga_workflows_core.types.json import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOrder:
+    """The run of one occurrence. `version` None: the active one; `key` tells occurrences apart."""
+
+    schedule_id: str
+    definition_id: str
+    version: int | None
+    key: str
+    payload: Json
+    overlap: Overlap
+    by: str
+
+
+class StartsRun(Protocol):
+    """Writes the rows of runs that schedules start."""
+
+    @property
+    def overlaps(self) -> frozenset[Overlap]:
+        """What it sees to itself; `allow` and `skip` are seen to before it is asked."""
+        ...
+
+    async def start(self, work: UnitOfWork, order: RunOrder) -> UUID:
+        """Write the row of the run in the caller's transaction, and answer its id; repeating it
+        changes nothing.
+
+        Nothing is written when it raises: ConflictError if there may be no run now, NotFoundError
+        or InputError if there will be none whenever this is repeated.
+        """
+        ...
+
+    def started(self) -> None:
+        """Such a transaction has been committed."""
+        ...
+
+
+class Condition(Protocol):
+    """On what a schedule is replaced only, by the hash of its content."""
+
+    def allows(self, current: str | None) -> bool:
+        """Whether the schedule with the hash `current` may be replaced; None: there is none."""
+        ...
+
+    def refused_by(self, current: str | None) -> str:
+        """Where the caller has said so, if it may not."""
+        ...
