@@ -62,8 +62,8 @@ class _Model:
                     self._offer_to_run(event, run_id)
 
     def _offer_to_run(self, event: Row, run_id: UUID) -> None:
-        waits = [wait for wait in self.open.values() if wait["run_id"] == run_id]
-        for wait in sorted(waits, key=lambda each: (each["opened_at"], each["id"])):
+        # In the order in which they opened.
+        for wait in [wait for wait in self.open.values() if wait["run_id"] == run_id]:
             if self._offer(event, wait, look_back=False):
                 self.by_delivery.add(wait["id"])
                 return

@@ -71,6 +71,19 @@ async def test_two_events_at_once_for_two_waits_of_a_run(
     assert await inboxes.end(newer) == (WaitStatus.RESOLVED, second)
 
 
+async def test_waits_of_a_run_that_open_in_one_instant(inboxes: Inboxes) -> None:
+    """Branches often do. An event goes to the one that opened first, as in the simulator; when its
+    opening is repeated, it does not get behind the other one."""
+    for _ in range(8):
+        run = await inboxes.run()
+        first, second = await inboxes.opened(run), await inboxes.opened(run)
+        assert first.at == second.at
+        assert await inboxes.open(run, first) is None
+        event = await inboxes.accepted()
+        assert await inboxes.end(first) == (WaitStatus.RESOLVED, event)
+        assert await inboxes.end(second) == (WaitStatus.WAITING, None)
+
+
 @pytest.mark.parametrize("keys", [("a", None), (None, "a"), ("a", "a")])
 async def test_two_waits_of_a_run_open_at_once_over_one_old_event(
     storage: Storage, inboxes: Inboxes, keys: tuple[str | None, str | None]
