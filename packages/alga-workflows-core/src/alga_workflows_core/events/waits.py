@@ -15,6 +15,7 @@ from alga_workflows_core.storage.unit_of_work import UnitOfWork
 from alga_workflows_core.storage.waits import WaitRow
 from alga_workflows_core.temporal.wire import OpenedWait, RunIdentity
 from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.states import WaitStatus
 
 _AT_ONCE = 100
 
@@ -31,7 +32,12 @@ class EventWaitRules:
         self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait
     ) -> JsonObject | None:
         """Have later events meet the wait, then look back; the resolution by an event that was
-        there already, which is the wait's now."""
+        there already, which is the wait's now. What has ended it, if something has since it was
+        looked at."""
+        # Nobody ends it before this transaction does: the event would be its and nobody's.
+        row = await work.waits.get(wait.id, lock=True)
+        if row is not None and row.status is not WaitStatus.WAITING:
+            return row.resolution
         looked_for = _looked_for(wait)
         await work.event_waits.look_for(wait.id, looked_for)
         began = await work.event_waits.began(identity.run_id)

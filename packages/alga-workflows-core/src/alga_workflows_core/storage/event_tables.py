@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     PrimaryKeyConstraint,
@@ -138,6 +139,7 @@ wait_matches = Table(
     Column("match", Integer, nullable=False),
     Column("event_name", Text, nullable=False),
     Column("correlation_key", Text),
+    Column("position", BigInteger, Identity(always=True), nullable=False),
     PrimaryKeyConstraint("tenant", "wait_id", "match"),
     Index("alga_wait_matches_by_key", "tenant", "event_name", "correlation_key", "wait_id"),
 )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import or_, select, text, tuple_, update
+from sqlalchemy import func, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -113,7 +113,7 @@ class Inbox:
 
     async def open_waits(self, found_by: Collection[NameAndKey]) -> list[OpenWait]:
         """The waits that look for any of these, and that nobody closes until the transaction ends;
-        those of a run from the longest open to the newest."""
+        those of a run in the order in which they opened."""
         if not found_by:
             return []
         keyed = [(each.name, each.key) for each in found_by if each.key is not None]
@@ -125,8 +125,16 @@ class Inbox:
             or_(by_any_key, by_key) if keyed else by_any_key,
         )
         waits = workflow_run_waits
+        position = select(func.min(wait_matches.c.position)).where(
+            wait_matches.c.tenant == waits.c.tenant, wait_matches.c.wait_id == waits.c.id
+        )
         rows = await self._connection.execute(
-            select(waits.c.id, waits.c.run_id, waits.c.detail, waits.c.opened_at)
+            select(
+                waits.c.id,
+                waits.c.run_id,
+                waits.c.detail,
+                position.scalar_subquery().label("position"),
+            )
             .where(
                 waits.c.tenant == self._tenant,
                 waits.c.id.in_(looking),
@@ -136,7 +144,7 @@ class Inbox:
             .order_by(waits.c.id)
             .with_for_update()
         )
-        found = sorted(rows, key=lambda row: (row.opened_at, row.id))
+        found = sorted(rows, key=lambda row: row.position)
         return [OpenWait(id=row.id, run_id=row.run_id, detail=row.detail) for row in found]
 
     async def accept(self, keys: Sequence[tuple[UUID, Collection[str]]]) -> None:

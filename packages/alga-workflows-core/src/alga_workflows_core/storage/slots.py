@@ -22,7 +22,8 @@ from alga_workflows_core.storage.tables import run_slots as slots
 from alga_workflows_core.storage.tables import workflow_runs as runs
 from alga_workflows_core.types.states import RunStatus, SlotState
 
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 7))")
+# Another seed than that of `event_locks`, which may have the same names for something else.
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 11))")
 # Those that make others leave go before those that queue.
 _ORDER = (sql_cast(slots.c.displaces, Integer).desc(), slots.c.position)
 

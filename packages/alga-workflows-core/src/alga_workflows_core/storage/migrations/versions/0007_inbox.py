@@ -71,7 +71,8 @@ CREATE INDEX alga_event_keys_of_event ON alga_event_keys (tenant, event_id);
 
 # What open waits look for: a row per name and key, without a key where any will do. The rows go
 # when the wait ends, whoever ends it. A wait's event is unique in its run: an event satisfies at
-# most one wait of a run.
+# most one wait of a run. `position` is the order in which waits opened: by the clock of their run
+# several often open at once.
 WAITS = """
 ALTER TABLE workflow_run_waits ADD COLUMN event_id uuid;
 CREATE UNIQUE INDEX workflow_run_waits_event ON workflow_run_waits (tenant, run_id, event_id)
@@ -83,6 +84,7 @@ CREATE TABLE alga_wait_matches (
     match integer NOT NULL,
     event_name text NOT NULL,
     correlation_key text,
+    position bigint GENERATED ALWAYS AS IDENTITY,
     PRIMARY KEY (tenant, wait_id, match)
 );
 CREATE INDEX alga_wait_matches_by_key
