@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.definition.values import moment_fault
+from alga_workflows_core.schedules.checking import next_occurrence
 from alga_workflows_core.schedules.document import Overlap
 from alga_workflows_core.schedules.preview import PreviewLine
 from alga_workflows_core.storage.schedule_fires import Cause, FireOutcome, FireRow
@@ -25,7 +26,8 @@ def _with_offset(text: str) -> str:
 
 
 class ScheduleView(Model):
-    """A schedule. `reason` says why it is BROKEN; `nextAt` is null where nothing is to come."""
+    """A schedule. `reason` says why it is BROKEN; `nextAt` is null where nothing
+    is to come, and while it is PAUSED."""
 
     schedule_id: str
     definition_id: str
@@ -98,8 +100,12 @@ class BackfilledView(Model):
 
 def schedule_view(row: ScheduleRow) -> ScheduleView:
     """What lists show."""
-    names = set(ScheduleView.model_fields) - {"schedule_id"}
-    return ScheduleView(schedule_id=row.id, **{name: getattr(row, name) for name in names})
+    names = set(ScheduleView.model_fields) - {"schedule_id", "next_at"}
+    return ScheduleView(
+        schedule_id=row.id,
+        next_at=next_occurrence(row, datetime.now(UTC)),
+        **{name: getattr(row, name) for name in names},
+    )
 
 
 def schedule_document_view(row: ScheduleRow) -> ScheduleDocumentView:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -12,7 +13,7 @@ from alga_workflows_core.errors import InputError
 from alga_workflows_core.schedules.document import Overlap, ScheduleDocument
 from alga_workflows_core.storage.schedules import ScheduleRow
 from alga_workflows_core.storage.unit_of_work import UnitOfWork
-from alga_workflows_core.types.states import DefinitionState
+from alga_workflows_core.types.states import DefinitionState, ScheduleState
 from alga_workflows_core.validation.payload import check_payload
 
 ALWAYS_SEEN_TO: frozenset[Overlap] = frozenset({"allow", "skip"})
@@ -47,6 +48,16 @@ def document_of(row: ScheduleRow) -> ScheduleDocument:
             f"This release cannot read the schedule {row.id!r}: {first}.",
             remedy="Store it again, or use the release that has stored it.",
         ) from error
+
+
+def next_occurrence(row: ScheduleRow, now: datetime) -> datetime | None:
+    """The first occurrence behind `now` that is to start a run; None where there will be none."""
+    if row.state in (ScheduleState.PAUSED, ScheduleState.ENDED):
+        return None
+    try:
+        return next(document_of(row).times().after(now), None)
+    except UnreadableScheduleError:
+        return None
 
 
 async def fault_of(

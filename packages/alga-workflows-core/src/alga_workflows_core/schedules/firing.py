@@ -134,7 +134,10 @@ class Occurrences:
             row = await work.schedule_fires.write(firing.schedule_id, _new(firing, refusal))
             if not for_now and schedule.state is ScheduleState.ACTIVE:
                 await work.schedules.settle(
-                    firing.schedule_id, ScheduleState.BROKEN, reason=error.message
+                    firing.schedule_id,
+                    was=schedule.state,
+                    state=ScheduleState.BROKEN,
+                    reason=error.message,
                 )
                 # The keeper looks whether it is mended, or over.
                 await work.schedules.keep_soon(firing.schedule_id)
@@ -176,7 +179,7 @@ async def _end_if_over(
     """Make a schedule ENDED whose last occurrence this was, and take that to the keeper."""
     is_open = schedule.state in (ScheduleState.ACTIVE, ScheduleState.BROKEN)
     if is_open and next(document.times().after(nominal), None) is None:
-        await work.schedules.settle(schedule.id, ScheduleState.ENDED)
+        await work.schedules.settle(schedule.id, was=schedule.state, state=ScheduleState.ENDED)
         await work.schedules.keep_soon(schedule.id)
 
 

@@ -91,7 +91,7 @@ class Keeping:
     async def _converge(self, turn: Turn, document: ScheduleDocument) -> bool:
         """Have Temporal know the schedule as it is; whether that took a change."""
         paused = turn.row.state is ScheduleState.PAUSED
-        if not paused and next(document.times().after(turn.row.counted_until), None) is None:
+        if not paused and _is_over(document, turn.row.counted_until):
             return await self._temporal.remove(turn.tenant, turn.row.id)
         return await self._temporal.converge(
             wanted_schedule(turn.tenant, turn.row.id, document, paused=paused, now=turn.now)
@@ -125,42 +125,32 @@ class Keeping:
         self, turn: Turn, document: ScheduleDocument, counted: _Counted, *, changed: bool
     ) -> None:
         row = turn.row
+        is_over = not counted.more and _is_over(document, counted.until)
         again = min(self._check, _SECOND_LOOK) if changed else self._check
+        if counted.more or (is_over and not _is_over(document, row.counted_until)):
+            # There is more to decide, or Temporal is to forget it.
+            again = timedelta()
         async with self._storage.unit_of_work(turn.tenant) as work:
-            next_at = next(document.times().after(await work.schedules.now()), None)
             is_current = await work.schedules.kept(
-                row.id,
-                row.revision,
-                next_at=next_at,
-                counted_until=counted.until,
-                again=timedelta() if counted.more else again,
+                row.id, row.revision, counted_until=counted.until, again=again
             )
             if not is_current:
                 await work.schedules.keep_soon(row.id)
                 return
             await work.schedule_fires.forget(row.id, turn.now - self._fires_kept)
-            if not counted.more:
-                is_over = next(document.times().after(counted.until), None) is None
-                await self._settle(work, row.id, document, is_over=is_over)
+            if not counted.more and row.state is not ScheduleState.PAUSED:
+                state, reason = ScheduleState.ENDED, None
+                if not is_over:
+                    state, reason = await self._open_state(work, document)
+                await work.schedules.settle(row.id, was=row.state, state=state, reason=reason)
 
-    async def _settle(
-        self, work: UnitOfWork, schedule_id: str, document: ScheduleDocument, *, is_over: bool
-    ) -> None:
-        """Write the state that follows from how things are. The caller holds the row's lock."""
-        row = await work.schedules.get(schedule_id)
-        if row is None or row.state is ScheduleState.PAUSED:
-            return
-        if is_over:
-            if row.state is not ScheduleState.ENDED:
-                await work.schedules.settle(schedule_id, ScheduleState.ENDED)
-                # Temporal is to know.
-                await work.schedules.keep_soon(schedule_id)
-            return
+    async def _open_state(
+        self, work: UnitOfWork, document: ScheduleDocument
+    ) -> tuple[ScheduleState, str | None]:
         fault = await fault_of(work, document, self._starts.overlaps)
         if fault is None:
-            await work.schedules.settle(schedule_id, ScheduleState.ACTIVE)
-        else:
-            await work.schedules.settle(schedule_id, ScheduleState.BROKEN, reason=fault.message)
+            return ScheduleState.ACTIVE, None
+        return ScheduleState.BROKEN, fault.message
 
     async def _give_up(self, turn: Turn, reason: str) -> None:
         """Until somebody changes it, or until another look finds it mended."""
@@ -169,14 +159,20 @@ class Keeping:
             is_current = await work.schedules.kept(
                 row.id,
                 row.revision,
-                next_at=row.next_at,
                 counted_until=row.counted_until,
                 again=self._check,
             )
             if not is_current:
                 await work.schedules.keep_soon(row.id)
             elif row.state in (ScheduleState.ACTIVE, ScheduleState.BROKEN):
-                await work.schedules.settle(row.id, ScheduleState.BROKEN, reason=reason)
+                await work.schedules.settle(
+                    row.id, was=row.state, state=ScheduleState.BROKEN, reason=reason
+                )
+
+
+def _is_over(document: ScheduleDocument, moment: datetime) -> bool:
+    """Whether there is no occurrence behind `moment`."""
+    return next(document.times().after(moment), None) is None
 
 
 def _of_time(turn: Turn, nominal: datetime) -> Firing:

@@ -154,8 +154,7 @@ class ScheduleService:
         fault = await fault_of(work, document, self._starts.overlaps)
         if fault is not None:
             raise fault.as_error()
-        next_at = next(document.times().after(await work.schedules.now()), None)
-        if next_at is None:
+        if next(document.times().after(await work.schedules.now()), None) is None:
             raise InputError(
                 "This schedule has no more occurrences.",
                 code="SCHEDULE_OVER",
@@ -168,7 +167,6 @@ class ScheduleService:
             calendar=None if document.calendar is None else document.calendar.calendar,
             document=document_text(members),
             hash=content_hash(members),
-            next_at=next_at,
         )
 
     def _changed(self, tenant: str, row: ScheduleRow, what: str) -> None:

@@ -143,9 +143,12 @@ class ScheduleFires:
         return await self._connection.scalar(query)
 
     async def forget(self, schedule_id: str, before: datetime) -> None:
-        """Delete those whose time is before `before`."""
+        """Delete those that were decided before `before`."""
+        # Nothing is decided before its time, which is what the index knows.
         await self._connection.execute(
-            delete(fires).where(*self._of(schedule_id), fires.c.nominal_at < before)
+            delete(fires).where(
+                *self._of(schedule_id), fires.c.nominal_at < before, fires.c.decided_at < before
+            )
         )
 
     def _of(self, schedule_id: str) -> tuple[ColumnElement[bool], ...]:

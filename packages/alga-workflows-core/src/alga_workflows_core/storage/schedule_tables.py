@@ -28,7 +28,6 @@ workflow_schedules = Table(
     Column("state", Text, nullable=False, server_default=text("'ACTIVE'")),
     Column("reason", Prose),
     Column("revision", Integer, nullable=False, server_default=text("1")),
-    timestamp("next_at"),
     timestamp("created_at", required=True),
     Column("created_by", Text, nullable=False),
     timestamp("updated_at", required=True),

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,9 +22,8 @@ class ScheduleRow:
     """A schedule. `document` is JSON text, `hash` its identity; `revision` counts what people have
     changed of it, from 1.
 
-    `reason` says why it is BROKEN. `next_at` is its next occurrence as it was last looked at, and
-    what has become of each one up to `counted_until` is known. `removed_at`: it was taken away,
-    and Temporal may not know yet.
+    `reason` says why it is BROKEN. What has become of each occurrence up to `counted_until` is
+    known. `removed_at`: it was taken away, and Temporal may not know yet.
     """
 
     id: str
@@ -34,7 +33,6 @@ class ScheduleRow:
     state: ScheduleState
     reason: str | None
     revision: int
-    next_at: datetime | None
     created_at: datetime
     created_by: str
     updated_at: datetime
@@ -50,14 +48,12 @@ class ScheduleRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleContent:
-    """What people have written. `calendar` is the one that its document names, `next_at` its next
-    occurrence."""
+    """What people have written. `calendar` is the one that its document names."""
 
     definition_id: str
     calendar: str | None
     document: str
     hash: str
-    next_at: datetime
 
 
 class Schedules:
@@ -158,7 +154,7 @@ class Schedules:
 
     async def take_away(self, schedule_id: str, *, by: str) -> None:
         """Have it seen no more; its row goes with `forget`, when Temporal has none of it."""
-        await self._change(schedule_id, by=by, removed_at=func.clock_timestamp(), next_at=None)
+        await self._change(schedule_id, by=by, removed_at=func.clock_timestamp())
 
     async def forget(self, schedule_id: str, revision: int) -> None:
         """Delete the row of a schedule that was taken away, if nobody has changed it since."""
@@ -171,17 +167,21 @@ class Schedules:
         )
 
     async def settle(
-        self, schedule_id: str, state: ScheduleState, *, reason: str | None = None
+        self,
+        schedule_id: str,
+        *,
+        was: ScheduleState,
+        state: ScheduleState,
+        reason: str | None = None,
     ) -> None:
-        """Write the state that follows from how it stands; people have not changed anything."""
+        """Write the state that follows from how things are, if it still is what it was; people
+        have not changed anything."""
         await self._connection.execute(
             update(schedules)
             .where(
                 self._is(schedule_id),
-                or_(
-                    schedules.c.state != state,
-                    schedules.c.reason.is_distinct_from(reason),
-                ),
+                schedules.c.state == was,
+                or_(schedules.c.state != state, schedules.c.reason.is_distinct_from(reason)),
             )
             .values(state=state, reason=reason)
         )
@@ -199,7 +199,6 @@ class Schedules:
         schedule_id: str,
         revision: int,
         *,
-        next_at: datetime | None,
         counted_until: datetime,
         again: timedelta,
     ) -> bool:
@@ -208,9 +207,8 @@ class Schedules:
         return await self._end_turn(
             schedule_id,
             revision,
-            next_at=next_at,
             counted_until=func.greatest(schedules.c.counted_until, counted_until),
-            keep_due_at=func.clock_timestamp() + again,
+            keep_due_at=_next_turn(again),
             keep_failures=0,
         )
 
@@ -219,7 +217,7 @@ class Schedules:
         return await self._end_turn(
             schedule_id,
             revision,
-            keep_due_at=func.clock_timestamp() + again,
+            keep_due_at=_next_turn(again),
             keep_failures=schedules.c.keep_failures + 1,
         )
 
@@ -258,3 +256,9 @@ class Schedules:
 
     def _is(self, schedule_id: str) -> ColumnElement[bool]:
         return and_(schedules.c.tenant == self._tenant, schedules.c.id == schedule_id)
+
+
+def _next_turn(again: timedelta) -> ColumnElement[datetime]:
+    """`again` later; or what it is, if somebody has made it due during this turn."""
+    now = func.clock_timestamp()
+    return case((schedules.c.keep_due_at <= now, schedules.c.keep_due_at), else_=now + again)

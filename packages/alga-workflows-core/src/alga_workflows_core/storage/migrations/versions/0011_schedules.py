@@ -33,7 +33,6 @@ CREATE TABLE workflow_schedules (
     state text NOT NULL DEFAULT 'ACTIVE',
     reason text,
     revision integer NOT NULL DEFAULT 1,
-    next_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     created_by text NOT NULL,
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
