@@ -43,6 +43,12 @@ ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("GET", f"/api/v1/events/{NOBODY}", "reader"),
     ("GET", f"/api/v1/events/{NOBODY}/explain", "reader"),
     ("GET", "/api/v1/deliveries", "reader"),
+    ("GET", "/api/v1/event-types", "reader"),
+    ("GET", f"/api/v1/event-types/E{NOBODY}", "reader"),
+    ("PUT", f"/api/v1/event-types/E{NOBODY}", "author"),
+    ("GET", f"/api/v1/event-types/E{NOBODY}/versions", "reader"),
+    ("GET", "/api/v1/event-policy", "reader"),
+    ("PUT", "/api/v1/event-policy", "admin"),
     ("POST", "/api/v1/events", "operator"),
     ("POST", f"/api/v1/events/{NOBODY}/redeliver", "operator"),
     ("POST", "/api/v1/events/redeliver", "operator"),
@@ -89,8 +95,10 @@ async def ask(service: Service, method: str, path: str, key: str | None) -> http
         body = {"do": "retry"} if "/steps/" in path else {}
     if "/calendars/" in path:
         body = {"zone": "UTC"}
-    if path.endswith("/redeliver"):
+    if path.endswith("/redeliver") or "/event-types/" in path:
         body = {}
+    if path.endswith("/event-policy"):
+        body = {"unknownTypes": "accept"}
     if path.endswith("/events"):
         body = {"specversion": "1.0", "id": "1", "source": "test", "type": "TOLD"}
     if "/tasks/" in path:
@@ -129,6 +137,7 @@ async def test_every_address_is_in_the_matrix(service: Service) -> None:
         "{run_id}": NOBODY,
         "{wait_id}": NOBODY,
         "{event_id}": NOBODY,
+        "{event_name}": f"E{NOBODY}",
         "{task_id}": NOBODY,
         "{path}": "a/b",
         "{name}": NOBODY,

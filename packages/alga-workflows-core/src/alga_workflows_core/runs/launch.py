@@ -19,7 +19,7 @@ from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
 from alga_workflows_core.storage.runs import NewRun, RunRow
 from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.temporal.names import run_id
-from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import DefinitionState, SlotState
 from alga_workflows_core.validation.payload import check_payload
 
@@ -88,7 +88,7 @@ class Launcher:
         created = False
         if found is None:
             version = await _startable(work, request)
-            schema = version.parsed().get("payloadSchema")
+            schema = await _payload_schema(work, version)
             if schema is not None:
                 check_payload(schema, request.payload, definition_id=request.definition_id)
             demand = await demand_of(version, request.payload, identity)
@@ -153,6 +153,15 @@ async def _add(
     if created and due:
         work.leaves(Due.STARTS)
     return created
+
+
+async def _payload_schema(work: UnitOfWork, version: VersionRow) -> JsonObject | None:
+    """The version's own, or that which the event type that it names has now."""
+    document = version.parsed()
+    name: str | None = document.get("payloadSchemaRef")
+    if name is None:
+        return document.get("payloadSchema")
+    return (await work.event_types.schemas([name])).get(name)
 
 
 def _is_of(run: RunRow, request: LaunchRequest, request_hash: str) -> bool:
