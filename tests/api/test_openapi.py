@@ -35,6 +35,8 @@ BODIES = {
     ("post", "/api/v1/runs/{run_id}/steps/{path}/resolve"): "DecideStep",
     ("post", "/api/v1/waits/{wait_id}/resolve"): "EndWait",
     ("post", "/api/v1/events"): "StructuredEvent",
+    ("put", "/api/v1/event-types/{event_name}"): "EventTypeContent",
+    ("put", "/api/v1/event-policy"): "EventPolicy",
     ("post", "/api/v1/events/redeliver"): "RedeliverMany",
     ("post", "/api/v1/events/{event_id}/redeliver"): "Redeliver",
     ("post", "/api/v1/tasks/{task_id}/claim"): "Acting",
@@ -91,6 +93,7 @@ async def test_every_address_that_is_described_is_served(
     """None of them is answered with the 404 of an unknown address or with a wrong method."""
     names = {"definition_id": "x", "number": "1", "run_id": "y", "path": "z", "wait_id": "w"}
     names |= {"name": "n", "task_id": "t", "schedule_id": "s", "event_id": "e"}
+    names["event_name"] = "n"
     async with httpx.AsyncClient(base_url=service.url) as client:
         for method, path, _ in operations(described):
             answer = await client.request(method, path.format(**names))

@@ -14,6 +14,7 @@ from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.catalogue.event_types import EventTypeService
 from alga_workflows_core.events.desk import EventDesk
 from alga_workflows_core.events.ingress import Ingress
 from alga_workflows_core.infra.bounded import BoundedProcesses
@@ -131,6 +132,12 @@ API_PATHS = {
     "POST /api/v1/events/{event_id}/redeliver",
     "POST /api/v1/events/redeliver",
     "GET /api/v1/deliveries",
+    "GET /api/v1/event-types",
+    "GET /api/v1/event-types/{event_name}",
+    "PUT /api/v1/event-types/{event_name}",
+    "GET /api/v1/event-types/{event_name}/versions",
+    "GET /api/v1/event-policy",
+    "PUT /api/v1/event-policy",
     "GET /api/v1/openapi.json",
     "GET /livez",
     "GET /readyz",
@@ -173,8 +180,9 @@ async def api(database: Database) -> httpx.AsyncClient:
                 poke=lambda: None,
             ),
             decisions=Decisions(storage),
-            ingress=Ingress(storage, poke=lambda: None),
-            events=EventDesk(storage, accept=lambda: None, deliver=lambda: None),
+            ingress=Ingress(storage),
+            event_types=EventTypeService(storage),
+            events=EventDesk(storage),
             tasks=TaskService(storage),
             task_answers=TaskAnswers(storage),
             blocked=Blocked(client, after=30),

@@ -56,8 +56,7 @@ class Triggered:
         """The same as whoever has claimed it sees it."""
         row = await self.delivery(event)
         async with self.storage.unit_of_work(TENANT) as work:
-            found = await work.deliveries.pending(row.id)
-        assert found is not None
+            (found,) = await work.deliveries.pending([row.id])
         return found
 
     async def deliver(self, delivery: Delivery) -> None:

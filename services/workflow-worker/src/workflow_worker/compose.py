@@ -18,6 +18,7 @@ from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.catalogue.event_types import EventTypeService
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.egress.client import create_client
@@ -126,6 +127,7 @@ def _compose(
             task_answers=TaskAnswers(base.storage, poke=events.deliver.poke),
             ingress=events.ingress,
             events=events.desk,
+            event_types=EventTypeService(base.storage),
             blocked=Blocked(base.client, after=base.settings.runs.blocked_after),
             actions=_actions(base),
             calendars=CalendarService(storage=base.storage, users=[SchedulesUsing()]),

@@ -13,6 +13,7 @@ from alga_workflows_core.events.desk import EventDesk
 from alga_workflows_core.events.ingress import Ingress
 from alga_workflows_core.events.relay import Relay
 from alga_workflows_core.events.triggers import TriggerDeliveries
+from alga_workflows_core.events.types import JudgesByType
 from alga_workflows_core.events.waits import EventWaitRules
 from alga_workflows_core.infra.supervisor import (
     PeriodicService,
@@ -54,14 +55,19 @@ def routing(base: Base, launcher: Launcher, runs: Keeping) -> Routing:
     deliver = each_second("deliverer", deliverer.deliver_due)
     storage.when_left(Due.STARTS, runs.start.poke)
     storage.when_left(Due.DELIVERIES, deliver.poke)
+    types = JudgesByType()
     relay = Relay(
-        storage=storage, acceptor=Acceptor(storage), metrics=base.metrics, delivers=deliver.poke
+        storage=storage,
+        acceptor=Acceptor(storage, types),
+        metrics=base.metrics,
+        delivers=deliver.poke,
     )
     accept = each_second("relay", relay.accept_due)
+    storage.when_left(Due.EVENTS, accept.poke)
     return Routing(
         deliver=deliver,
-        ingress=Ingress(storage, poke=accept.poke),
-        desk=EventDesk(storage, accept=accept.poke, deliver=deliver.poke),
+        ingress=Ingress(storage, types),
+        desk=EventDesk(storage),
         services=(accept, deliver),
     )
 

@@ -107,3 +107,4 @@ def require(role: Role) -> Callable[[Request], Awaitable[Principal]]:
 Reader: TypeAlias = Annotated[Principal, Depends(require(Role.READER))]
 Operator: TypeAlias = Annotated[Principal, Depends(require(Role.OPERATOR))]
 Author: TypeAlias = Annotated[Principal, Depends(require(Role.AUTHOR))]
+Admin: TypeAlias = Annotated[Principal, Depends(require(Role.ADMIN))]

@@ -14,6 +14,7 @@ from alga_workflows_core.api.routers import (
     actions,
     calendars,
     definitions,
+    event_types,
     events,
     operations,
     process,
@@ -27,6 +28,7 @@ from alga_workflows_core.api.routers import (
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.catalogue.event_types import EventTypeService
 from alga_workflows_core.events.desk import EventDesk
 from alga_workflows_core.events.ingress import Ingress
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
@@ -59,6 +61,7 @@ class ApiParts:
     task_answers: TaskAnswers
     ingress: Ingress
     events: EventDesk
+    event_types: EventTypeService
     operations: RunOperations
     schedules: ScheduleService
     schedule_requests: ScheduleRequests
@@ -93,6 +96,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         operations.router(parts.operations),
         events.router(parts.ingress, parts.events),
         schedules.router(parts.schedules, parts.schedule_requests),
+        event_types.router(parts.event_types),
         actions.router(parts.actions),
         calendars.router(parts.calendars),
         schemas.router(),

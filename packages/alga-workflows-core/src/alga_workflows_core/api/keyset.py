@@ -12,7 +12,7 @@ from uuid import UUID
 
 from fastapi import Query
 
-from alga_workflows_core.definition.identifiers import DEFINITION_ID
+from alga_workflows_core.definition.identifiers import DEFINITION_ID, EVENT_NAME
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.errors import InputError
 
@@ -44,6 +44,16 @@ def decode_id(cursor: str | None) -> str | None:
     if found is None:
         return None
     if not re.fullmatch(DEFINITION_ID, found[0]):
+        raise _bad_cursor()
+    return found[0]
+
+
+def decode_event_name(cursor: str | None) -> str | None:
+    """The event's name that `encode` was given, None without; InputError for anything else."""
+    found = _decode(cursor, 1)
+    if found is None:
+        return None
+    if not re.fullmatch(EVENT_NAME, found[0]):
         raise _bad_cursor()
     return found[0]
 

@@ -7,10 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from typing import cast
 
+from alga_workflows_core.catalogue.named_events import schema_ref_of
 from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.definition.tree import raw_blocks
 from alga_workflows_core.storage.definitions import CallableVersion, Definitions
+from alga_workflows_core.storage.event_types import EventTypes
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.validation.catalogue import WorkflowSpec
 
@@ -45,7 +47,7 @@ def calls_of(document: Json) -> Mapping[str, frozenset[int]]:
 
 
 async def workflows_called(
-    definitions: Definitions, document: Json
+    definitions: Definitions, types: EventTypes, document: Json
 ) -> Mapping[str, WorkflowSpec] | None:
     """What `document` calls, what that calls, and so on; and what it may have meant to call.
 
@@ -59,7 +61,7 @@ async def workflows_called(
     if len(calls) > MAX_FOLLOWED:
         return None
     own = str(cast("JsonObject", document).get("id"))
-    found = await _read(definitions, list(calls), calls)
+    found = await _read(definitions, types, list(calls), calls)
     asked = {*calls, own}
     missing = [name for name in calls if name not in found and name != own]
     level = list(calls)
@@ -67,9 +69,9 @@ async def workflows_called(
         following = {called for name in level if name in found for called in found[name].calls}
         level = sorted(following - asked)[: max(0, MAX_FOLLOWED - len(asked))]
         asked.update(level)
-        found |= await _read(definitions, level, {})
+        found |= await _read(definitions, types, level, {})
     if missing:
-        found |= await _read(definitions, await _near(definitions, missing), {})
+        found |= await _read(definitions, types, await _near(definitions, missing), {})
     return found
 
 
@@ -83,7 +85,10 @@ async def _near(definitions: Definitions, missing: Sequence[str]) -> list[str]:
 
 
 async def _read(
-    definitions: Definitions, names: Sequence[str], named: Mapping[str, Collection[int]]
+    definitions: Definitions,
+    types: EventTypes,
+    names: Sequence[str],
+    named: Mapping[str, Collection[int]],
 ) -> dict[str, WorkflowSpec]:
     """Of those of `names` that have been published; `named`: versions whose schema is needed."""
     found: dict[str, WorkflowSpec] = {}
@@ -99,17 +104,21 @@ async def _read(
         by_name: dict[str, list[CallableVersion]] = {}
         for row in await definitions.callable_versions(some, with_document=versions):
             by_name.setdefault(row.definition_id, []).append(row)
-        found |= {name: _spec(rows) for name, rows in by_name.items()}
+        found |= {name: await _spec(types, rows) for name, rows in by_name.items()}
     return found
 
 
-def _spec(rows: Sequence[CallableVersion]) -> WorkflowSpec:
+async def _spec(types: EventTypes, rows: Sequence[CallableVersion]) -> WorkflowSpec:
     versions: dict[int, JsonObject | None] = {}
     active: int | None = None
     called: frozenset[str] = frozenset()
     for row in rows:
         document = None if row.document is None else cast("JsonObject", loads(row.document))
-        versions[row.version] = (document or {}).get("payloadSchema")
+        ref = schema_ref_of(document)
+        if ref is None:
+            versions[row.version] = (document or {}).get("payloadSchema")
+        else:
+            versions[row.version] = (await types.schemas([ref])).get(ref)
         if row.active:
             active, called = row.version, frozenset(calls_of(document))
     return WorkflowSpec(versions=versions, active=active, calls=called)

@@ -17,6 +17,7 @@ from alga_workflows_core.catalogue.draft_condition import require_draft
 from alga_workflows_core.catalogue.event_uses import event_uses
 from alga_workflows_core.catalogue.lifecycle import DefinitionLifecycle
 from alga_workflows_core.catalogue.named_calendars import calendars_of
+from alga_workflows_core.catalogue.named_events import events_of, known_events
 from alga_workflows_core.definition.action_spec import ActionSpec
 from alga_workflows_core.definition.changes import Change, changes
 from alga_workflows_core.definition.document import ENGINE
@@ -79,7 +80,7 @@ class DefinitionService:
 
     async def validate(self, tenant: str, document: Json) -> Validated:
         """What is wrong with `document` for this tenant, without storing anything."""
-        needs_rows = calls_of(document) or calendars_of(document)
+        needs_rows = calls_of(document) or calendars_of(document) or events_of(document)
         if self._actions.has_all_of([document]) and not needs_rows:
             own = Catalogue(actions=self._actions.own, workflows={}, lacks=NOT_RUN)
             return validate(document, own)
@@ -221,7 +222,8 @@ class DefinitionService:
         `keep` stay until it ends."""
         return Catalogue(
             actions=await self._actions.called_by(work.advertised, [document]),
-            workflows=await workflows_called(work.definitions, document),
+            workflows=await workflows_called(work.definitions, work.event_types, document),
+            events=await known_events(work.event_types, document),
             calendars=await work.calendars.names(keep=keep),
             lacks=NOT_RUN,
         )

@@ -10,7 +10,7 @@ import structlog
 
 from alga_workflows_core.errors import Category, ConflictError, ErrorInfo, NotFoundError
 from alga_workflows_core.storage.definitions import DefinitionRow
-from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.types.states import DEFINITION_TRANSITIONS, DefinitionState, may_become
 
 log = structlog.get_logger()
@@ -52,6 +52,7 @@ class DefinitionLifecycle:
             if not is_so:
                 await work.definitions.activate(definition_id, number, by=by)
                 await work.deliveries.release(definition_id)
+                work.leaves(Due.DELIVERIES)
             changed = await _locked(work, definition_id)
         if not is_so:
             _tell(tenant, changed)
@@ -80,6 +81,7 @@ class DefinitionLifecycle:
             await work.definitions.set_state(definition_id, state, by=by)
             if state is DefinitionState.ACTIVE:
                 await work.deliveries.release(definition_id)
+                work.leaves(Due.DELIVERIES)
             elif state is DefinitionState.ARCHIVED:
                 await work.deliveries.drop_held(definition_id, _archived(definition_id).as_json())
             changed = await _locked(work, definition_id)

@@ -14,7 +14,7 @@ from alga_workflows_core.events.explaining import Considered, explain
 from alga_workflows_core.storage.deliveries import DeliveryRow
 from alga_workflows_core.storage.events import EventFilter, EventHead, EventRow
 from alga_workflows_core.storage.redeliveries import GivenUp
-from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.types.states import DeliveryState, EventState
 
 log = structlog.get_logger()
@@ -36,15 +36,10 @@ class Repeated:
 
 
 class EventDesk:
-    """Events of any tenant. The two functions are called when there is something to accept, and
-    something to deliver."""
+    """Events of any tenant."""
 
-    def __init__(
-        self, storage: Storage, *, accept: Callable[[], None], deliver: Callable[[], None]
-    ) -> None:
+    def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._accept = accept
-        self._deliver = deliver
 
     async def list(
         self,
@@ -89,7 +84,8 @@ class EventDesk:
             repeated = Repeated(
                 await work.deliveries.repeat(row_id), int(await work.events.stage_again(row_id))
             )
-        self._tell(tenant, repeated, by)
+            _leave(work)
+        _tell(tenant, repeated, by)
         return repeated
 
     async def redeliver_all(
@@ -130,7 +126,7 @@ class EventDesk:
                 ),
             )
         repeated = Repeated(deliveries, events, MOST_AT_ONCE in (deliveries, events))
-        self._tell(tenant, repeated, by)
+        _tell(tenant, repeated, by)
         return repeated
 
     async def _in_batches(
@@ -141,25 +137,28 @@ class EventDesk:
         while count < MOST_AT_ONCE:
             async with self._storage.unit_of_work(tenant) as work:
                 repeated = await repeat(work, after)
+                _leave(work)
             count += len(repeated)
             if len(repeated) < _BATCH:
                 break
             after = repeated[-1]
         return count
 
-    def _tell(self, tenant: str, repeated: Repeated, by: str) -> None:
-        if repeated.deliveries:
-            self._deliver()
-        if repeated.events:
-            self._accept()
-        log.info(
-            f"{repeated.deliveries} deliveries and {repeated.events} refused events are tried "
-            f"again, as {by} wants",
-            action="events.redelivered",
-            tenant=tenant,
-            deliveries=repeated.deliveries,
-            events=repeated.events,
-        )
+
+def _leave(work: UnitOfWork) -> None:
+    work.leaves(Due.DELIVERIES)
+    work.leaves(Due.EVENTS)
+
+
+def _tell(tenant: str, repeated: Repeated, by: str) -> None:
+    log.info(
+        f"{repeated.deliveries} deliveries and {repeated.events} refused events are tried again, "
+        f"as {by} wants",
+        action="events.redelivered",
+        tenant=tenant,
+        deliveries=repeated.deliveries,
+        events=repeated.events,
+    )
 
 
 async def _found(work: UnitOfWork, row_id: UUID) -> EventRow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
@@ -12,7 +12,8 @@ import structlog
 from alga_workflows_core.errors import ErrorInfo, InputError
 from alga_workflows_core.events.accepting import EventTypes, Judgement, ToJudge
 from alga_workflows_core.storage.events import NewEvent, event_row_id
-from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
+from alga_workflows_core.types.json import JsonObject
 
 log = structlog.get_logger()
 
@@ -31,17 +32,11 @@ Answer: TypeAlias = Taken | InputError
 
 
 class Ingress:
-    """Stages events of any tenant. `poke` is called when some are to be accepted.
+    """Stages events of any tenant. Without `types` every event is taken."""
 
-    Without `types` every event is taken.
-    """
-
-    def __init__(
-        self, storage: Storage, types: EventTypes | None = None, *, poke: Callable[[], None]
-    ) -> None:
+    def __init__(self, storage: Storage, types: EventTypes | None = None) -> None:
         self._storage = storage
         self._types = types
-        self._poke = poke
 
     async def take(self, tenant: str, events: Sequence[NewEvent]) -> list[Answer]:
         """Stage events in one transaction; an answer for each, in their order.
@@ -63,8 +58,8 @@ class Ingress:
                     if row_id in unknown and row_id not in refused
                 ]
             )
-        if staged:
-            self._poke()
+            if staged:
+                work.leaves(Due.EVENTS)
         log.info(
             f"{len(staged)} of {len(events)} events were taken",
             action="events.taken",
@@ -97,4 +92,6 @@ def _refusal(judgement: Judgement | None) -> ErrorInfo | None:
 
 
 def _as_error(why: ErrorInfo) -> InputError:
-    return InputError(why.message, code=why.code, details=why.details)
+    faults: Sequence[JsonObject] = (why.details or {}).get("faults", [])
+    path = faults[0]["path"] if faults else None
+    return InputError(why.message, code=why.code, path=path, details=why.details)

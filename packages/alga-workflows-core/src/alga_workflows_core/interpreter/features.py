@@ -2,9 +2,5 @@
 
 from __future__ import annotations
 
-NOT_RUN = frozenset(
-    {
-        "payloadSchemaRef",
-    }
-)
+NOT_RUN = frozenset[str]()
 """Features as `validation.checks.support.Feature` names them: types of steps, fields."""

@@ -19,7 +19,7 @@ from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
 from alga_workflows_core.storage.runs import NewRun, RunRow
 from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.temporal.names import run_id
-from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import DefinitionState, SlotState
 from alga_workflows_core.validation.payload import check_payload
 
@@ -89,7 +89,7 @@ class Launcher:
         if found is None:
             version = await _startable(work, request)
             document = version.parsed()
-            schema = document.get("payloadSchema")
+            schema = await _payload_schema(work, document)
             if schema is not None:
                 check_payload(schema, request.payload, definition_id=request.definition_id)
             demand = await demand_of(document, request.payload, identity)
@@ -149,6 +149,14 @@ async def _add(work: UnitOfWork, new: NewRun, demand: Demand | None) -> bool:
     if created and due:
         work.leaves(Due.STARTS)
     return created
+
+
+async def _payload_schema(work: UnitOfWork, document: JsonObject) -> JsonObject | None:
+    """The document's own, or that which the event type that it names has now."""
+    name: str | None = document.get("payloadSchemaRef")
+    if name is None:
+        return document.get("payloadSchema")
+    return (await work.event_types.schemas([name])).get(name)
 
 
 def _is_of(run: RunRow, request: LaunchRequest, request_hash: str) -> bool:

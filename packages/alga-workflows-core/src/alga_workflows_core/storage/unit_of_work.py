@@ -25,6 +25,7 @@ from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
 from alga_workflows_core.storage.deliveries import Deliveries
 from alga_workflows_core.storage.event_traces import EventTraces
+from alga_workflows_core.storage.event_types import EventTypes
 from alga_workflows_core.storage.event_uses import EventUses
 from alga_workflows_core.storage.event_waits import EventWaits
 from alga_workflows_core.storage.events import Events
@@ -53,8 +54,10 @@ _IMMUTABLE = "AW002"
 
 
 class Due(Enum):
-    """What a transaction may leave to be done at once: runs to start, deliveries to make."""
+    """What a transaction may leave to be done at once: events to accept, runs to start, deliveries
+    to make."""
 
+    EVENTS = auto()
     STARTS = auto()
     DELIVERIES = auto()
 
@@ -77,6 +80,7 @@ class UnitOfWork:
     event_waits: EventWaits
     event_uses: EventUses
     deliveries: Deliveries
+    event_types: EventTypes
     event_traces: EventTraces
     redeliveries: Redeliveries
     schedules: Schedules
@@ -109,6 +113,7 @@ class UnitOfWork:
             event_waits=EventWaits(connection, tenant),
             event_uses=EventUses(connection, tenant),
             deliveries=Deliveries(connection, tenant),
+            event_types=EventTypes(connection, tenant),
             event_traces=EventTraces(connection, tenant),
             redeliveries=Redeliveries(connection, tenant),
             schedules=Schedules(connection, tenant),

@@ -1,4 +1,4 @@
-"""A run's payload against its definition's `payloadSchema` (JSON Schema 2020-12).
+"""A run's payload against the schema that its definition has or names (JSON Schema 2020-12).
 
 Schemas cannot reach outside themselves: a `$ref` to another document is an error, not a request.
 """

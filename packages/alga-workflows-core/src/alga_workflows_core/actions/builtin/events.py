@@ -14,7 +14,7 @@ from alga_workflows_core.definition.events import EventName
 from alga_workflows_core.definition.model import Line, Model
 from alga_workflows_core.errors import Category
 from alga_workflows_core.interpreter.sizes import encoded_size
-from alga_workflows_core.storage.events import NewEvent
+from alga_workflows_core.storage.events import NewEvent, event_row_id
 from alga_workflows_core.types.json import Json
 
 MAX_DATA_BYTES = 256 * 1024
@@ -45,7 +45,8 @@ class PublishInput(Model):
 class PublishOutput(Model):
     """Which event it is."""
 
-    event_id: Annotated[str, Field(description="Its id within `source`.")]
+    event_id: Annotated[str, Field(description="Its id here, which addresses have: a UUID.")]
+    id: Annotated[str, Field(description="Its id within `source`.")]
     source: Annotated[str, Field(description="Who tells it.")]
     duplicate: Annotated[
         bool, Field(description="Whether there was such an event already, which stays as it is.")
@@ -79,6 +80,9 @@ def actions(rows: Rows) -> list[Action]:
                 published_by_run=invocation.run_id,
             )
         )
-        return PublishOutput(event_id=event_id, source=request.source, duplicate=not staged)
+        row_id = event_row_id(invocation.tenant, request.source, event_id)
+        return PublishOutput(
+            event_id=str(row_id), id=event_id, source=request.source, duplicate=not staged
+        )
 
     return [publish]

@@ -8,10 +8,38 @@ from __future__ import annotations
 
 from alembic.operations import Operations
 
+from alga_workflows_core.storage.migrations.scripts import tenant_tables
+
 revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
+
+# A type's versions are immutable but for which of them is active.
+TYPES = """
+CREATE TABLE workflow_event_types (
+    tenant text NOT NULL,
+    name text COLLATE "C" NOT NULL,
+    version integer NOT NULL CHECK (version > 0),
+    hash text NOT NULL,
+    schema json,
+    keys json NOT NULL,
+    active boolean NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    created_by text NOT NULL,
+    PRIMARY KEY (tenant, name, version),
+    UNIQUE (tenant, name, hash)
+);
+CREATE UNIQUE INDEX workflow_event_types_active ON workflow_event_types (tenant, name)
+    WHERE active;
+
+CREATE TABLE alga_event_policies (
+    tenant text NOT NULL PRIMARY KEY,
+    unknown_types text NOT NULL CHECK (unknown_types IN ('accept', 'refuse')),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_by text NOT NULL
+);
+"""
 
 INDEXES = """
 CREATE INDEX workflow_run_waits_of_event ON workflow_run_waits (tenant, event_id)
@@ -21,7 +49,7 @@ CREATE INDEX workflow_event_deliveries_given_up ON workflow_event_deliveries (te
 CREATE INDEX workflow_events_refused ON workflow_events (tenant, id) WHERE state = 'REFUSED';
 """
 
-SCRIPTS = (INDEXES,)
+SCRIPTS = (TYPES, INDEXES, tenant_tables("workflow_event_types", "alga_event_policies"))
 
 
 def upgrade(op: Operations) -> None:
