@@ -140,16 +140,6 @@ async def test_only_published_content_reaches_the_version(service: Service) -> N
     assert (await ran(service.api, "kept"))["result"] == 1
 
 
-async def test_what_the_release_does_not_run_is_not_published(service: Service) -> None:
-    """The grammar has it, so it can be a draft, and it is told what is missing."""
-    document = returning("paying", 1) | {"payloadSchemaRef": "PAID"}
-    await saved(service.api, document)
-    refused = await service.api.post("/definitions/paying/publish")
-    (found,) = check_problem(refused, 422, "DEFINITION_INVALID")["findings"]
-    assert (found["code"], found["path"]) == ("ENGINE_UNSUPPORTED", "/payloadSchemaRef")
-    assert found["message"] == "This release does not run `payloadSchemaRef` yet."
-
-
 async def test_warnings_do_not_hinder_publishing(service: Service) -> None:
     """A step that can never run is told, and the definition runs."""
     document = returning("dead-end", 1)

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from alga_workflows_core.events.accepting import ToJudge
 from alga_workflows_core.events.types import JudgesByType
-from alga_workflows_core.storage.events import NewEvent, event_row_id
+from alga_workflows_core.storage.event_rows import NewEvent, event_row_id
 from tests.api.inbox import (
     cloud_event,
     ended,

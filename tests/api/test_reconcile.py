@@ -276,12 +276,13 @@ async def _looked_at(service: World, run_id: UUID, times: int) -> bool:
 
 async def _several_looks(service: World) -> None:
     """Return after two whole sweeps."""
-    query = "SELECT swept_until FROM alga_sweeps"
+    query = "SELECT swept_until FROM alga_sweeps WHERE namespace = :namespace"
+    ours = {"namespace": service.client.namespace}
     for _ in range(2):
-        before = await service.scalar(query)
+        before = await service.scalar(query, **ours)
 
         async def is_later(before: datetime | None = before) -> bool:
-            now = await service.scalar(query)
+            now = await service.scalar(query, **ours)
             return now is not None and (before is None or now > before)
 
         await eventually(is_later)

@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from alga_workflows_core.infra.devstack.temporal_server import TemporalServer
 from alga_workflows_core.infra.metrics import TemporalTelemetry
-from alga_workflows_core.storage.events import EventFilter
+from alga_workflows_core.storage.event_rows import EventFilter
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.tasks.answering import TaskAnswers
 from alga_workflows_core.tasks.people import Person

@@ -24,8 +24,8 @@ from alga_workflows_core.runs.calendars import StoredCalendars
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.waits import Closed, WaitDesk
+from alga_workflows_core.storage.event_rows import EventRow, NewEvent, event_row_id
 from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
-from alga_workflows_core.storage.events import EventRow, NewEvent, event_row_id
 from alga_workflows_core.storage.runs import RunChange
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.storage.waits import NewWait, WaitRow

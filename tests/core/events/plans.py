@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from uuid import UUID, uuid5
 
 from alga_workflows_core.interpreter.waits import Closing
-from alga_workflows_core.storage.events import event_row_id
+from alga_workflows_core.storage.event_rows import event_row_id
 from alga_workflows_core.temporal.names import run_id
 from alga_workflows_core.temporal.wire import RunIdentity
 from alga_workflows_core.types.json import JsonObject

@@ -19,7 +19,7 @@ from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.interpreter.facts import Fact, WaitOpened
 from alga_workflows_core.runs.closing import close_in
 from alga_workflows_core.runs.decisions import Decisions
-from alga_workflows_core.storage.events import NewEvent, event_row_id
+from alga_workflows_core.storage.event_rows import NewEvent, event_row_id
 from alga_workflows_core.storage.open_runs import RunEnding
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.temporal.wire import (

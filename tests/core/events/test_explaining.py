@@ -18,7 +18,7 @@ from alga_workflows_core.events.accepting import Acceptor, Judgement, ToJudge
 from alga_workflows_core.events.explaining import MOST, Considered, Outcome, explain
 from alga_workflows_core.events.waits import EventWaitRules
 from alga_workflows_core.runs.waits import WaitDesk
-from alga_workflows_core.storage.events import NewEvent, event_row_id
+from alga_workflows_core.storage.event_rows import NewEvent, event_row_id
 from alga_workflows_core.storage.runs import NewRun
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.temporal.names import wait_id

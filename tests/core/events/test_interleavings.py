@@ -7,7 +7,7 @@ import random
 
 from tests.core.events.four_processes import interleave
 
-COUNT = 40
+COUNT = 1_000
 
 
 async def test_no_event_is_lost_and_none_is_had_twice(database_url: str) -> None:

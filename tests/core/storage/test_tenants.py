@@ -20,7 +20,7 @@ from alga_workflows_core.infra.settings import DatabaseSettings, load
 from alga_workflows_core.storage.columns import metadata
 from alga_workflows_core.storage.definitions import NewVersion
 from alga_workflows_core.storage.entries import NewValue, Page
-from alga_workflows_core.storage.events import NewEvent
+from alga_workflows_core.storage.event_rows import NewEvent
 from alga_workflows_core.storage.open_runs import RunEnding
 from alga_workflows_core.storage.slots import SlotKey
 from alga_workflows_core.storage.task_records import Candidate, Deed

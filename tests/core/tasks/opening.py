@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import text
 
 from alga_workflows_core.runs.waits import WaitDesk
-from alga_workflows_core.storage.events import EventFilter
+from alga_workflows_core.storage.event_rows import EventFilter
 from alga_workflows_core.storage.tasks import TaskRow
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.storage.waits import WaitRow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,7 +19,6 @@ from tests.core.validation.test_table import MISTAKES as TABLE
 PAGES = Path(__file__).resolve().parents[3] / "docs" / "findings"
 
 CATALOGUE = catalogue()
-SMALL_ENGINE = frozenset({"control.while", "concurrency"})
 """What an engine does not run that does not run all of the grammar."""
 IF = "/steps/1"
 CALL = f"{IF}/then/0/config"
@@ -460,8 +458,7 @@ def test_every_code_has_a_mistake() -> None:
     """A code that no document can have is not kept; those that are not here are in the table."""
     here = {param.values[0] for param in MISTAKES}
     table = {place.split(" at ")[0] for _, each in TABLE for place in each["finds"]}
-    # What takes an engine that does not run all of the grammar is in `test_support`.
-    assert set(Code) - here - table == {Code.ENGINE_UNSUPPORTED}
+    assert set(Code) == here | table
 
 
 @pytest.mark.parametrize("name", CORRECT)
@@ -586,9 +583,8 @@ def test_a_page_says_what_is_wrong_and_what_is_right(code: Code) -> None:
     assert text.index("Wrong:") < text.index("Right:")
     assert len([line for line in text.splitlines() if line]) <= 30
     if code not in {Code.DOCUMENT_TOO_LARGE, Code.STEP_PATH_TOO_LONG}:
-        known = replace(
-            world.CATALOGUE, lacks=SMALL_ENGINE if code is Code.ENGINE_UNSUPPORTED else frozenset()
-        )
         wrong, right = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
-        assert [found.code for found in validate(written(wrong), known).findings] == [code]
-        assert validate(written(right), known).findings == []
+        assert [found.code for found in validate(written(wrong), world.CATALOGUE).findings] == [
+            code
+        ]
+        assert validate(written(right), world.CATALOGUE).findings == []

@@ -17,7 +17,7 @@ from alga_workflows_core.definition.model import Model
 from alga_workflows_core.errors import AlgaError
 from alga_workflows_core.events.explaining import Considered, FailedFilter, Outcome
 from alga_workflows_core.storage.deliveries import DeliveryRow
-from alga_workflows_core.storage.events import EventHead, EventRow
+from alga_workflows_core.storage.event_rows import EventHead, EventRow
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import DeliveryState, EventState
 

@@ -31,7 +31,6 @@ from alga_workflows_core.errors import (
     NotFoundError,
     TooLargeError,
 )
-from alga_workflows_core.interpreter.features import NOT_RUN
 from alga_workflows_core.storage.definitions import (
     DefinitionRow,
     NewVersion,
@@ -82,7 +81,7 @@ class DefinitionService:
         """What is wrong with `document` for this tenant, without storing anything."""
         needs_rows = calls_of(document) or calendars_of(document) or events_of(document)
         if self._actions.has_all_of([document]) and not needs_rows:
-            own = Catalogue(actions=self._actions.own, workflows={}, lacks=NOT_RUN)
+            own = Catalogue(actions=self._actions.own, workflows={})
             return validate(document, own)
         async with self._storage.unit_of_work(tenant) as work:
             catalogue = await self._catalogue_for(document, work)
@@ -225,7 +224,6 @@ class DefinitionService:
             workflows=await workflows_called(work.definitions, work.event_types, document),
             events=await known_events(work.event_types, document),
             calendars=await work.calendars.names(keep=keep),
-            lacks=NOT_RUN,
         )
 
 

@@ -13,7 +13,6 @@ from alga_workflows_core.cli.report import FileReport, Problem, as_json, summary
 from alga_workflows_core.cli.sarif import as_sarif
 from alga_workflows_core.definition.source import MAX_SOURCE_BYTES, Source, read
 from alga_workflows_core.errors import InputError
-from alga_workflows_core.interpreter.features import NOT_RUN
 from alga_workflows_core.validation.catalogue import Catalogue
 from alga_workflows_core.validation.findings import Severity
 from alga_workflows_core.validation.validate import validate
@@ -44,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Report on every file, then answer with the exit status."""
-    catalogue = Catalogue(actions=builtin_specs(), lacks=NOT_RUN)
+    catalogue = Catalogue(actions=builtin_specs())
     # Standard input can be read only once, and a file need not be told of twice.
     files = list(dict.fromkeys(cast("list[str]", options.files)))
     reports = [_check(file, catalogue) for file in files]

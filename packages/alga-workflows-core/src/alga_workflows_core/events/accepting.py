@@ -18,8 +18,8 @@ from alga_workflows_core.events.matching import Arrival, Decisions, decide
 from alga_workflows_core.events.seen import as_seen
 from alga_workflows_core.storage.deliveries import NewTriggerDelivery
 from alga_workflows_core.storage.event_locks import NameAndKey
+from alga_workflows_core.storage.event_rows import EventRow
 from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
-from alga_workflows_core.storage.events import EventRow
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.temporal.names import run_id
 from alga_workflows_core.types.json import Json

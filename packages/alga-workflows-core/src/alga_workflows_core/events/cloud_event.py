@@ -17,7 +17,7 @@ from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.errors import InputError, TooLargeError
 from alga_workflows_core.infra.database import strict_json
 from alga_workflows_core.interpreter.sizes import encoded_size
-from alga_workflows_core.storage.events import NewEvent
+from alga_workflows_core.storage.event_rows import NewEvent
 from alga_workflows_core.types.json import Json, JsonObject
 
 MAX_DATA_BYTES = 256 * 1024

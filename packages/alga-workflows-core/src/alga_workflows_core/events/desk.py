@@ -12,7 +12,7 @@ import structlog
 from alga_workflows_core.errors import NotFoundError
 from alga_workflows_core.events.explaining import Considered, explain
 from alga_workflows_core.storage.deliveries import DeliveryRow
-from alga_workflows_core.storage.events import EventFilter, EventHead, EventRow
+from alga_workflows_core.storage.event_rows import EventFilter, EventHead, EventRow
 from alga_workflows_core.storage.redeliveries import GivenUp
 from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.types.states import DeliveryState, EventState

@@ -12,8 +12,8 @@ from alga_workflows_core.definition.event_matching import MISSING, concerns, val
 from alga_workflows_core.events.seen import as_seen
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.storage.deliveries import DeliveryRow
+from alga_workflows_core.storage.event_rows import EventRow
 from alga_workflows_core.storage.event_traces import SeenTrigger, SeenWait
-from alga_workflows_core.storage.events import EventRow
 from alga_workflows_core.storage.inbox import Refusal
 from alga_workflows_core.storage.unit_of_work import UnitOfWork
 from alga_workflows_core.types.json import Json, JsonObject

@@ -11,7 +11,7 @@ import structlog
 
 from alga_workflows_core.errors import ErrorInfo, InputError
 from alga_workflows_core.events.accepting import EventTypes, Judgement, ToJudge
-from alga_workflows_core.storage.events import NewEvent, event_row_id
+from alga_workflows_core.storage.event_rows import NewEvent, event_row_id
 from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.types.json import JsonObject
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from alga_workflows_core.storage.events import EventRow
+from alga_workflows_core.storage.event_rows import EventRow
 from alga_workflows_core.types.json import JsonObject
 
 

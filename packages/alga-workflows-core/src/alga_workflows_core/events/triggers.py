@@ -24,8 +24,8 @@ from alga_workflows_core.interpreter.scope import Scope
 from alga_workflows_core.interpreter.system import System
 from alga_workflows_core.storage.definitions import VersionRow
 from alga_workflows_core.storage.deliveries import Delivery
+from alga_workflows_core.storage.event_rows import EventRow
 from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
-from alga_workflows_core.storage.events import EventRow
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import DefinitionState, DeliveryState

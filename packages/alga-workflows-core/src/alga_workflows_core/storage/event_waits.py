@@ -13,13 +13,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.storage.event_locks import NameAndKey, lock_alone
+from alga_workflows_core.storage.event_rows import EventRow
 from alga_workflows_core.storage.event_tables import (
     event_keys,
     event_refusals,
     wait_matches,
     workflow_events,
 )
-from alga_workflows_core.storage.events import EventRow
 from alga_workflows_core.storage.rows import read
 from alga_workflows_core.storage.tables import (
     workflow_run_waits,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from alga_workflows_core.storage.events import NewEvent
+from alga_workflows_core.storage.event_rows import NewEvent
 from alga_workflows_core.storage.task_records import Candidate
 from alga_workflows_core.storage.tasks import TaskRow
 from alga_workflows_core.storage.unit_of_work import UnitOfWork

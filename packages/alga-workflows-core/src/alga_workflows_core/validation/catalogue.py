@@ -28,8 +28,7 @@ class Catalogue:
     """One frozen view, taken before the validation. Of what is None nothing is known, or said.
 
     `actions`: contract by id and version. `workflows`: by id, with all that these call. `events`:
-    schema of the payload by the event's name, None where any is accepted. `lacks`: the features
-    that the engine does not run which will get the definition (`interpreter.features`).
+    schema of the payload by the event's name, None where any is accepted.
     """
 
     actions: Mapping[tuple[str, int], ActionSpec]
@@ -37,4 +36,3 @@ class Catalogue:
     events: Mapping[str, JsonObject | None] | None = None
     secrets: frozenset[str] | None = None
     calendars: frozenset[str] | None = None
-    lacks: frozenset[str] = frozenset()

@@ -21,7 +21,6 @@ from alga_workflows_core.validation.checks import (
     sagas,
     schemas,
     secrets,
-    support,
     tasks,
     triggers,
     values,
@@ -41,7 +40,6 @@ UNSTORABLE = frozenset({Code.DOCUMENT_NOT_JSON, Code.DOCUMENT_NOT_OBJECT, Code.D
 """What a document has that cannot even be kept as a draft; it has no other finding then."""
 
 CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
-    support.check,
     schemas.check,
     ids.check,
     reach.check,

@@ -14,7 +14,7 @@ from alga_workflows_core.definition.events import EventName
 from alga_workflows_core.definition.model import Line, Model
 from alga_workflows_core.errors import Category
 from alga_workflows_core.interpreter.sizes import encoded_size
-from alga_workflows_core.storage.events import NewEvent, event_row_id
+from alga_workflows_core.storage.event_rows import NewEvent, event_row_id
 from alga_workflows_core.types.json import Json
 
 MAX_DATA_BYTES = 256 * 1024

@@ -44,7 +44,7 @@ from alga_workflows_core.errors import InputError
 from alga_workflows_core.events.cloud_event import moment, read_event
 from alga_workflows_core.events.desk import EventDesk, Repeated
 from alga_workflows_core.events.ingress import Answer, Ingress, Taken
-from alga_workflows_core.storage.events import EventFilter, NewEvent
+from alga_workflows_core.storage.event_rows import EventFilter, NewEvent
 from alga_workflows_core.storage.redeliveries import GivenUp
 from alga_workflows_core.types.json import Json
 from alga_workflows_core.types.states import DeliveryState, EventState
