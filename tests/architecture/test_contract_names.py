@@ -317,6 +317,8 @@ async def test_names_of_tables(database: Database) -> None:
         "alga_calendars",
         "alga_data",
         "alga_event_keys",
+        "alga_event_policies",
+        "workflow_event_types",
         "alga_event_refusals",
         "alga_run_slots",
         "alga_version_events",

@@ -39,12 +39,11 @@ from alga_workflows_core.schedules.service import SchedulesUsing
 from alga_workflows_core.storage.migrate import check_revision
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.tasks.answering import TaskAnswers
-from alga_workflows_core.tasks.clock import TaskClock
 from alga_workflows_core.tasks.service import TaskService
 from alga_workflows_core.temporal.client import describe_namespace
 from alga_workflows_core.temporal.worker import build_worker
 from alga_workflows_core.worker.poller import Poller
-from workflow_worker.base import Base, Mode, each_second
+from workflow_worker.base import Base, Mode
 from workflow_worker.keeping import keeping
 from workflow_worker.reach import reach_servers
 from workflow_worker.routing import activities, routing
@@ -150,7 +149,6 @@ def _compose(
         *runs.services,
         *events.services,
         *timing.services,
-        each_second("task-clock", TaskClock(base.storage).look),
         http,
     ]
     return Supervisor(

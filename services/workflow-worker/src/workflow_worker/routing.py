@@ -29,6 +29,7 @@ from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.waits import WaitDesk, WaitKindRules
 from alga_workflows_core.storage.ledger import Ledger
 from alga_workflows_core.storage.unit_of_work import Due
+from alga_workflows_core.tasks.clock import TaskClock
 from alga_workflows_core.tasks.rules import TaskRules
 from workflow_worker.base import Base, each_second
 from workflow_worker.keeping import Keeping
@@ -68,7 +69,7 @@ def routing(base: Base, launcher: Launcher, runs: Keeping) -> Routing:
         deliver=deliver,
         ingress=Ingress(storage, types),
         desk=EventDesk(storage),
-        services=(accept, deliver),
+        services=(accept, deliver, each_second("task-clock", TaskClock(storage).look)),
     )
 
 
