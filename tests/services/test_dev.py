@@ -76,7 +76,7 @@ async def test_ctrl_c_leaves_nothing_and_a_new_start_finds_the_old_runs(
             newest, oldest = await runs(api)
             assert oldest == former != newest
             steps = await api.get(f"/api/v1/runs/{former}/steps")
-            assert len(steps.json()["items"]) == 8
+            assert len(steps.json()["items"]) == 10
         second.interrupt()
         assert await second.ended() == 0
 
