@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
@@ -105,12 +104,11 @@ async def test_the_server_fires_at_the_moments_of_the_preview(temporal_client: C
     for zone in ZONES:
         documents = [schedule(cron, zone=zone) for cron in CRONS]
         names = [f"{zone.rpartition('/')[2].lower()}-{number}" for number in range(len(CRONS))]
-        compared = await asyncio.gather(
-            *(
-                check(temporal_client, name, document)
-                for name, document in zip(names, documents, strict=True)
-            )
-        )
+        # One after the other: on a busy machine the server takes its time for each.
+        compared = [
+            await check(temporal_client, name, document)
+            for name, document in zip(names, documents, strict=True)
+        ]
         assert sum(compared) >= (80 if zone == "Asia/Kolkata" else 700)
 
 
