@@ -27,6 +27,7 @@ TABLES = (
     "workflow_actions",
     "alga_calendars",
     "alga_api_keys",
+    "alga_webhooks",
 )
 
 

@@ -17,7 +17,10 @@ from tests.api.service import Service, check_problem, published, ran, returning,
 NOBODY = "00000000-0000-4000-8000-000000000000"
 ROLES = ("reader", "operator", "author", "admin")
 
-# What a role has to be at least, for every address; `None`: open to all.
+SIGNATURE = "signature"
+
+# What a role has to be at least, for every address; `None`: open to all; SIGNATURE: to whoever
+# signs what is sent, whatever the key.
 ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("GET", "/api/v1/actions", "reader"),
     ("GET", "/api/v1/calendars", "reader"),
@@ -53,6 +56,11 @@ ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("POST", "/api/v1/definitions/roles/resume", "author"),
     ("POST", "/api/v1/definitions/roles/archive", "author"),
     ("POST", "/api/v1/definitions/roles/activate", "author"),
+    ("GET", "/api/v1/webhooks", "reader"),
+    ("GET", f"/api/v1/webhooks/{NOBODY}", "reader"),
+    ("PUT", f"/api/v1/webhooks/{NOBODY}", "author"),
+    ("DELETE", f"/api/v1/webhooks/{NOBODY}", "author"),
+    ("POST", f"/api/v1/webhooks/{NOBODY}", SIGNATURE),
     ("GET", "/livez", None),
     ("GET", "/readyz", None),
 ]
@@ -73,6 +81,8 @@ async def ask(service: Service, method: str, path: str, key: str | None) -> http
         body = {}
     if path.endswith("/resolve"):
         body = {"do": "retry"} if "/steps/" in path else {}
+    if "/webhooks/" in path:
+        body = {"eventName": "PAID", "secret": "SHOP"}
     if "/calendars/" in path:
         body = {"zone": "UTC"}
     if path.endswith("/simulate"):
@@ -87,8 +97,11 @@ async def test_a_role_may_do_its_own_and_what_lower_ones_may(service: Service, r
     key = await service.key(role)
     for method, path, needed in ENDPOINTS:
         answer = await ask(service, method, path, key)
-        if needed is None or ROLES.index(role) >= ROLES.index(needed):
-            assert answer.status_code in {200, 201} or path.count(NOBODY), (path, answer.text)
+        if needed == SIGNATURE:
+            check_problem(answer, 401, "ACCESS_DENIED")
+            assert answer.headers["www-authenticate"] == "Webhook-Signature"
+        elif needed is None or ROLES.index(role) >= ROLES.index(needed):
+            assert answer.status_code in {200, 201, 204} or path.count(NOBODY), (path, answer.text)
             assert answer.status_code not in {401, 403}
         else:
             problem = check_problem(answer, 403, "ACCESS_DENIED")
@@ -107,6 +120,7 @@ async def test_every_address_is_in_the_matrix(service: Service) -> None:
         "{wait_id}": NOBODY,
         "{path}": "a/b",
         "{name}": NOBODY,
+        "{webhook}": NOBODY,
     }
     listed = {(method, path) for method, path, _ in ENDPOINTS}
     for method, path in routes:
@@ -137,7 +151,7 @@ async def test_without_a_valid_key_nothing_is_answered(
     headers = [] if header is None else [(b"Authorization", header.encode("latin-1"))]
     async with httpx.AsyncClient(base_url=service.locked_url, headers=headers) as client:
         for method, path, needed in ENDPOINTS:
-            if needed is None:
+            if needed in (None, SIGNATURE):
                 continue
             answer = await client.request(method, path)
             check_problem(answer, 401, "ACCESS_DENIED")

@@ -20,6 +20,8 @@ BODIES = {
     ("put", "/api/v1/definitions/{definition_id}/draft"): "Definition",
     ("put", "/api/v1/calendars/{name}"): "CalendarDocument",
     ("post", "/api/v1/validate"): "Definition",
+    ("put", "/api/v1/webhooks/{webhook}"): "Webhook",
+    ("post", "/api/v1/webhooks/{webhook}"): "Json",
     ("post", "/api/v1/simulate"): "SimulationRequest",
     ("post", "/api/v1/definitions/{definition_id}/publish"): "Publish",
     ("post", "/api/v1/definitions/{definition_id}/activate"): "Activate",
@@ -77,7 +79,7 @@ async def test_every_address_that_is_described_is_served(
 ) -> None:
     """None of them is answered with the 404 of an unknown address or with a wrong method."""
     names = {"definition_id": "x", "number": "1", "run_id": "y", "path": "z", "wait_id": "w"}
-    names["name"] = "n"
+    names |= {"name": "n", "webhook": "w"}
     async with httpx.AsyncClient(base_url=service.url) as client:
         for method, path, _ in operations(described):
             answer = await client.request(method, path.format(**names))
@@ -155,14 +157,17 @@ async def test_answers_fit_their_schemas(service: Service, described: dict[str, 
 
 
 async def test_what_needs_no_key_says_so(described: dict[str, Any]) -> None:
-    """All but the probes need one."""
+    """All but the probes and what is signed need one."""
     schemes = described["components"]["securitySchemes"]
     assert [scheme["scheme"] for scheme in schemes.values()] == ["bearer"]
     assert described["security"] == [{name: []} for name in schemes]
     open_to_all = {
-        path for _, path, operation in operations(described) if operation.get("security") == []
+        (method, path)
+        for method, path, operation in operations(described)
+        if operation.get("security") == []
     }
-    assert open_to_all == {"/livez", "/readyz"}
+    receiving = ("post", "/api/v1/webhooks/{webhook}")  # signed instead
+    assert open_to_all == {("get", "/livez"), ("get", "/readyz"), receiving}
 
 
 @pytest.mark.parametrize("name", ["title", "version"])

@@ -14,11 +14,14 @@ from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.events.webhook_receiver import WebhookReceiver
+from alga_workflows_core.events.webhooks import WebhookService
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.infra.secrets.environment import EnvironmentSecrets
 from alga_workflows_core.infra.settings import DatabaseSettings, load
 from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.closed import ClosedRuns
@@ -89,6 +92,11 @@ API_PATHS = {
     "PUT /api/v1/calendars/{name}",
     "DELETE /api/v1/calendars/{name}",
     "GET /api/v1/calendars/{name}/preview",
+    "GET /api/v1/webhooks",
+    "GET /api/v1/webhooks/{webhook}",
+    "PUT /api/v1/webhooks/{webhook}",
+    "DELETE /api/v1/webhooks/{webhook}",
+    "POST /api/v1/webhooks/{webhook}",
     "GET /api/v1/openapi.json",
     "GET /livez",
     "GET /readyz",
@@ -131,6 +139,10 @@ async def api(database: Database) -> httpx.AsyncClient:
             blocked=Blocked(client, after=30),
             actions=actions,
             calendars=CalendarService(storage=storage),
+            webhooks=WebhookService(
+                storage,
+                WebhookReceiver(storage=storage, secrets=EnvironmentSecrets({}), metrics=metrics),
+            ),
             operations=RunOperations(
                 storage=storage, executions=executions, reconciler=reconciler, closer=closer
             ),
@@ -226,6 +238,7 @@ async def test_names_of_tables(database: Database) -> None:
         "alga_event_refusals",
         "alga_version_events",
         "alga_wait_matches",
+        "alga_webhooks",
         "alga_sweeps",
         "alga_state_transitions",
         "alga_workflows_core_version",

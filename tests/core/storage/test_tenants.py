@@ -23,6 +23,7 @@ from alga_workflows_core.storage.entries import NewValue, Page
 from alga_workflows_core.storage.events import NewEvent
 from alga_workflows_core.storage.open_runs import RunEnding
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.webhooks import NewWebhook
 from alga_workflows_core.types.states import RunStatus, StepStatus
 from tests.core.storage import rows
 
@@ -38,6 +39,7 @@ CHANGE = replace(rows.CLOSED, id=RUN, status=RunStatus.RUNNING, started_at=None,
 SEEN = replace(rows.SEEN, id=RUN)
 STEP = replace(rows.STEP, status=StepStatus.RUNNING, finished_at=None)
 VALUE = NewValue(value={"n": 1}, size=8)
+WEBHOOK = NewWebhook(event_name="ORDER_PAID", secret="SHOP", tolerance=300)
 
 
 async def stage(work: UnitOfWork, event_id: str) -> bool:
@@ -66,6 +68,7 @@ async def fill(work: UnitOfWork) -> None:
     await work.api_keys.add(KEY, name="laptop", role="admin", key_hash=f"hash of {work.tenant}")
     await work.data.change("counters", "seen", lambda _present: VALUE)
     await stage(work, "1")
+    await work.webhooks.save("shop", WEBHOOK, new_id=uuid4(), by="test")
 
 
 async def entries(work: UnitOfWork) -> Page:
@@ -89,6 +92,8 @@ async def everything(work: UnitOfWork) -> dict[str, Any]:
         "keys": await work.api_keys.list(),
         "entry": await work.data.get("counters", "seen"),
         "entries": (await entries(work)).entries,
+        "webhook": await work.webhooks.get("shop"),
+        "webhooks": await work.webhooks.list(after=None, limit=10),
     }
 
 
@@ -129,6 +134,7 @@ async def _change_all(work: UnitOfWork) -> None:
     await work.steps.close_open(RUN, {"code": "THEIRS"}, seq=9)
     await work.api_keys.revoke(KEY)
     assert await work.data.remove("counters", "seen", lambda _present: None) is None
+    assert not await work.webhooks.remove("shop")
 
 
 async def test_rows_of_another_tenant_are_not_changed(filled: Storage) -> None:
@@ -155,6 +161,7 @@ WRITES: dict[str, Callable[[UnitOfWork], Awaitable[Any]]] = {
     "key": lambda work: work.api_keys.add(uuid4(), name="k", role="admin", key_hash="new"),
     "entry": lambda work: work.data.change("counters", "mine", lambda _present: VALUE),
     "event": lambda work: stage(work, "2"),
+    "webhook": lambda work: work.webhooks.save("shop", WEBHOOK, new_id=uuid4(), by="them"),
 }
 
 

@@ -93,13 +93,22 @@ class PreconditionError(AlgaError):
 
 
 class AccessError(AlgaError):
-    """The caller is unknown (`authenticated` is false) or its role does not allow this."""
+    """The caller is unknown (`authenticated` is false) or its role does not allow this. `scheme`:
+    how an unknown one has to say who it is."""
 
     code = "ACCESS_DENIED"
 
-    def __init__(self, message: str, *, authenticated: bool, remedy: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        authenticated: bool,
+        scheme: str = "Bearer",
+        remedy: str | None = None,
+    ) -> None:
         super().__init__(message, remedy=remedy)
         self.authenticated = authenticated
+        self.scheme = scheme
 
 
 class UnavailableError(AlgaError):

@@ -63,6 +63,7 @@ from alga_workflows_core.temporal.client import describe_namespace
 from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.worker import WorkerOptions, build_worker
 from alga_workflows_core.worker.poller import Poller
+from workflow_worker.ingress import webhooks
 from workflow_worker.reach import reach_servers
 from workflow_worker.settings import ServiceSettings
 from workflow_worker.stopping import unless_stopped
@@ -169,6 +170,7 @@ def _compose(
             blocked=Blocked(base.client, after=base.settings.runs.blocked_after),
             actions=_actions(base),
             calendars=CalendarService(storage=base.storage),
+            webhooks=webhooks(base.settings, base.storage, base.metrics, routing.accept.poke),
             operations=keeping.operations,
             processes=BoundedProcesses(),
             health=health,
@@ -265,6 +267,7 @@ def _keeping(base: _Base) -> _Keeping:
 class _Routing:
     """What takes events to runs, and tells runs what has ended their waits."""
 
+    accept: PeriodicService
     deliver: PeriodicService
     services: tuple[Service, ...]
 
@@ -277,7 +280,8 @@ def _routing(base: _Base, launcher: Launcher, start: PeriodicService) -> _Routin
     relay = Relay(
         storage=storage, acceptor=Acceptor(storage), metrics=base.metrics, delivers=deliver.poke
     )
-    return _Routing(deliver=deliver, services=(_each_second("relay", relay.accept_due), deliver))
+    accept = _each_second("relay", relay.accept_due)
+    return _Routing(accept=accept, deliver=deliver, services=(accept, deliver))
 
 
 def _activities(base: _Base, routing: _Routing) -> Sequence[Callable[..., Awaitable[Any]]]:

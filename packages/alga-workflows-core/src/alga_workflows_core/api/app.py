@@ -20,10 +20,12 @@ from alga_workflows_core.api.routers import (
     schemas,
     simulate,
     waits,
+    webhooks,
 )
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.events.webhooks import WebhookService
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.health import HealthMonitor
@@ -50,6 +52,7 @@ class ApiParts:
     blocked: Blocked
     actions: ActionCatalogue
     calendars: CalendarService
+    webhooks: WebhookService
     processes: BoundedProcesses
     health: HealthMonitor
     metrics: Metrics
@@ -79,6 +82,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         calendars.router(parts.calendars),
         schemas.router(),
         simulate.router(parts.processes, parts.actions, parts.calendars),
+        webhooks.router(parts.webhooks),
     ):
         app.include_router(router, prefix=API)
     app.include_router(process.router(parts.health, parts.metrics, parts.sdk_metrics))

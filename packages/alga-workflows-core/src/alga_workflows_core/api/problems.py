@@ -112,7 +112,7 @@ async def _on_alga_error(_request: Request, error: Exception) -> Response:
     if isinstance(error, AccessError):
         status = HTTPStatus.FORBIDDEN if error.authenticated else HTTPStatus.UNAUTHORIZED
         if not error.authenticated:
-            headers["WWW-Authenticate"] = "Bearer"
+            headers["WWW-Authenticate"] = error.scheme
     elif error.error_code in _UNREADABLE:
         status = HTTPStatus.BAD_REQUEST
     elif error.error_code == MEDIA_TYPE_REFUSED:

@@ -77,6 +77,12 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self._webhooks = Counter(
+            "alga_webhooks_total",
+            "Messages to webhooks, by what became of them.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self._dependency_up = Gauge(
             "alga_dependency_up",
             "1 while a dependency answers, else 0.",
@@ -99,6 +105,10 @@ class Metrics:
     def events(self, outcome: str, count: int) -> None:
         """Count events of the inbox; `outcome` is one of a few fixed words."""
         self._events.labels(outcome=outcome).inc(count)
+
+    def webhook(self, outcome: str) -> None:
+        """Count one message to a webhook; `outcome` is one of a few fixed words."""
+        self._webhooks.labels(outcome=outcome).inc()
 
     def row_flush(self, seconds: float) -> None:
         """Take note of how long one batch of rows took."""

@@ -20,6 +20,7 @@ _ADVERTISE = text("""
     SELECT alga_advertise_action(
         :owner, CAST(:contract AS json), :hash, CAST(:former AS text), :identity, :build, :lease)
 """)
+_FIND_WEBHOOK = text("SELECT alga_find_webhook(:id)")
 _NO_TENANT = ""
 
 
@@ -103,6 +104,12 @@ class AcrossTenants:
         async with self._transactions.transaction(_NO_TENANT) as connection:
             row = (await connection.execute(statement, {"key_hash": key_hash})).one_or_none()
             return None if row is None else KeyHolder(row.tenant, row.key_id, row.role)
+
+    async def find_webhook(self, webhook_id: UUID) -> str | None:
+        """Whose webhook has this address."""
+        async with self._transactions.transaction(_NO_TENANT) as connection:
+            found: str | None = await connection.scalar(_FIND_WEBHOOK, {"id": webhook_id})
+            return found
 
     async def advertise(self, new: NewAdvertisement) -> bool:
         """Write a contract into the catalogue; False if the row is not as `new.former` says.

@@ -31,6 +31,7 @@ from alga_workflows_core.storage.open_runs import OpenRuns
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.steps import Steps
 from alga_workflows_core.storage.waits import Waits
+from alga_workflows_core.storage.webhooks import Webhooks
 
 # All three end with the transaction. The search path is written out before the role changes, since
 # "$user" in it means the role.
@@ -63,6 +64,7 @@ class UnitOfWork:
     event_uses: EventUses
     deliveries: Deliveries
     calendars: Calendars
+    webhooks: Webhooks
 
     @classmethod
     def of(cls, connection: AsyncConnection, tenant: str) -> UnitOfWork:
@@ -83,6 +85,7 @@ class UnitOfWork:
             event_uses=EventUses(connection, tenant),
             deliveries=Deliveries(connection, tenant),
             calendars=Calendars(connection, tenant),
+            webhooks=Webhooks(connection, tenant),
         )
 
 
