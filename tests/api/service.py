@@ -28,6 +28,7 @@ TABLES = (
     "alga_calendars",
     "alga_api_keys",
     "alga_webhooks",
+    "alga_parked_messages",
 )
 
 

@@ -61,6 +61,9 @@ ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("PUT", f"/api/v1/webhooks/{NOBODY}", "author"),
     ("DELETE", f"/api/v1/webhooks/{NOBODY}", "author"),
     ("POST", f"/api/v1/webhooks/{NOBODY}", SIGNATURE),
+    ("GET", "/api/v1/parked-messages", "reader"),
+    ("GET", f"/api/v1/parked-messages/{NOBODY}", "reader"),
+    ("POST", f"/api/v1/parked-messages/{NOBODY}/retry", "operator"),
     ("GET", "/livez", None),
     ("GET", "/readyz", None),
 ]
@@ -79,6 +82,8 @@ async def ask(service: Service, method: str, path: str, key: str | None) -> http
     body: Any = {"wait": 30} if path.endswith("/runs") else DRAFT
     if path.endswith(("/publish", "/pause", "/resume", "/archive", "/activate")):
         body = {}
+    if path.endswith("/retry"):
+        body = {}
     if path.endswith("/resolve"):
         body = {"do": "retry"} if "/steps/" in path else {}
     if "/webhooks/" in path:
@@ -87,7 +92,9 @@ async def ask(service: Service, method: str, path: str, key: str | None) -> http
         body = {"zone": "UTC"}
     if path.endswith("/simulate"):
         body = {"definition": DRAFT}
-    async with httpx.AsyncClient(base_url=service.locked_url, headers=headers) as client:
+    async with httpx.AsyncClient(
+        base_url=service.locked_url, headers=headers, timeout=30
+    ) as client:
         return await client.request(method, path, json=None if method == "GET" else body)
 
 
@@ -121,6 +128,7 @@ async def test_every_address_is_in_the_matrix(service: Service) -> None:
         "{path}": "a/b",
         "{name}": NOBODY,
         "{webhook}": NOBODY,
+        "{message_id}": NOBODY,
     }
     listed = {(method, path) for method, path, _ in ENDPOINTS}
     for method, path in routes:

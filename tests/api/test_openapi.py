@@ -22,6 +22,7 @@ BODIES = {
     ("post", "/api/v1/validate"): "Definition",
     ("put", "/api/v1/webhooks/{webhook}"): "Webhook",
     ("post", "/api/v1/webhooks/{webhook}"): "Json",
+    ("post", "/api/v1/parked-messages/{message_id}/retry"): "Retry",
     ("post", "/api/v1/simulate"): "SimulationRequest",
     ("post", "/api/v1/definitions/{definition_id}/publish"): "Publish",
     ("post", "/api/v1/definitions/{definition_id}/activate"): "Activate",
@@ -79,7 +80,7 @@ async def test_every_address_that_is_described_is_served(
 ) -> None:
     """None of them is answered with the 404 of an unknown address or with a wrong method."""
     names = {"definition_id": "x", "number": "1", "run_id": "y", "path": "z", "wait_id": "w"}
-    names |= {"name": "n", "webhook": "w"}
+    names |= {"name": "n", "webhook": "w", "message_id": "m"}
     async with httpx.AsyncClient(base_url=service.url) as client:
         for method, path, _ in operations(described):
             answer = await client.request(method, path.format(**names))

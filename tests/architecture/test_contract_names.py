@@ -14,6 +14,7 @@ from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.events.parked import ParkedMessageService
 from alga_workflows_core.events.webhook_receiver import WebhookReceiver
 from alga_workflows_core.events.webhooks import WebhookService
 from alga_workflows_core.infra.bounded import BoundedProcesses
@@ -97,6 +98,9 @@ API_PATHS = {
     "PUT /api/v1/webhooks/{webhook}",
     "DELETE /api/v1/webhooks/{webhook}",
     "POST /api/v1/webhooks/{webhook}",
+    "GET /api/v1/parked-messages",
+    "GET /api/v1/parked-messages/{message_id}",
+    "POST /api/v1/parked-messages/{message_id}/retry",
     "GET /api/v1/openapi.json",
     "GET /livez",
     "GET /readyz",
@@ -139,6 +143,7 @@ async def api(database: Database) -> httpx.AsyncClient:
             blocked=Blocked(client, after=30),
             actions=actions,
             calendars=CalendarService(storage=storage),
+            parked_messages=ParkedMessageService(storage),
             webhooks=WebhookService(
                 storage,
                 WebhookReceiver(storage=storage, secrets=EnvironmentSecrets({}), metrics=metrics),
@@ -236,6 +241,7 @@ async def test_names_of_tables(database: Database) -> None:
         "alga_data",
         "alga_event_keys",
         "alga_event_refusals",
+        "alga_parked_messages",
         "alga_version_events",
         "alga_wait_matches",
         "alga_webhooks",

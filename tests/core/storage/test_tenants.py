@@ -22,6 +22,7 @@ from alga_workflows_core.storage.definitions import NewVersion
 from alga_workflows_core.storage.entries import NewValue, Page
 from alga_workflows_core.storage.events import NewEvent
 from alga_workflows_core.storage.open_runs import RunEnding
+from alga_workflows_core.storage.parked_messages import NewParkedMessage
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.storage.webhooks import NewWebhook
 from alga_workflows_core.types.states import RunStatus, StepStatus
@@ -39,6 +40,9 @@ CHANGE = replace(rows.CLOSED, id=RUN, status=RunStatus.RUNNING, started_at=None,
 SEEN = replace(rows.SEEN, id=RUN)
 STEP = replace(rows.STEP, status=StepStatus.RUNNING, finished_at=None)
 VALUE = NewValue(value={"n": 1}, size=8)
+PARKED = NewParkedMessage(
+    stream="s", message_id="1-0", fields=((b"tenant", b"acme"),), code="NO_TYPE", reason="None."
+)
 WEBHOOK = NewWebhook(event_name="ORDER_PAID", secret="SHOP", tolerance=300)
 
 
@@ -69,6 +73,7 @@ async def fill(work: UnitOfWork) -> None:
     await work.data.change("counters", "seen", lambda _present: VALUE)
     await stage(work, "1")
     await work.webhooks.save("shop", WEBHOOK, new_id=uuid4(), by="test")
+    await work.parked_messages.park(PARKED)
 
 
 async def entries(work: UnitOfWork) -> Page:
@@ -93,6 +98,7 @@ async def everything(work: UnitOfWork) -> dict[str, Any]:
         "entry": await work.data.get("counters", "seen"),
         "entries": (await entries(work)).entries,
         "webhook": await work.webhooks.get("shop"),
+        "parked": await work.parked_messages.list(retried=False, after=None, limit=10),
         "webhooks": await work.webhooks.list(after=None, limit=10),
     }
 
@@ -161,6 +167,7 @@ WRITES: dict[str, Callable[[UnitOfWork], Awaitable[Any]]] = {
     "key": lambda work: work.api_keys.add(uuid4(), name="k", role="admin", key_hash="new"),
     "entry": lambda work: work.data.change("counters", "mine", lambda _present: VALUE),
     "event": lambda work: stage(work, "2"),
+    "parked message": lambda work: work.parked_messages.park(replace(PARKED, message_id="2-0")),
     "webhook": lambda work: work.webhooks.save("shop", WEBHOOK, new_id=uuid4(), by="them"),
 }
 

@@ -63,7 +63,7 @@ from alga_workflows_core.temporal.client import describe_namespace
 from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.worker import WorkerOptions, build_worker
 from alga_workflows_core.worker.poller import Poller
-from workflow_worker.ingress import webhooks
+from workflow_worker.ingress import parked_messages, stream_services, webhooks
 from workflow_worker.reach import reach_servers
 from workflow_worker.settings import ServiceSettings
 from workflow_worker.stopping import unless_stopped
@@ -171,6 +171,7 @@ def _compose(
             actions=_actions(base),
             calendars=CalendarService(storage=base.storage),
             webhooks=webhooks(base.settings, base.storage, base.metrics, routing.accept.poke),
+            parked_messages=parked_messages(base.settings, base.storage),
             operations=keeping.operations,
             processes=BoundedProcesses(),
             health=health,
@@ -187,6 +188,7 @@ def _compose(
         _poller(base, _activities(base, routing)),
         *keeping.services,
         *routing.services,
+        *stream_services(base.settings, base.storage, base.metrics, routing.accept.poke),
         http,
     ]
     return Supervisor(

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import socket
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from uuid import uuid4
 
+from alga_workflows_core.errors import SettingsError
+from alga_workflows_core.events.parked import ParkedMessageService
+from alga_workflows_core.events.stream_consumer import StreamConsumer
+from alga_workflows_core.events.stream_messages import StreamPolicy
 from alga_workflows_core.events.webhook_receiver import WebhookReceiver
 from alga_workflows_core.events.webhooks import WebhookService
 from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.infra.redis_settings import RedisSettings
+from alga_workflows_core.infra.streams import Stream
+from alga_workflows_core.infra.supervisor import Service
 from alga_workflows_core.storage.unit_of_work import Storage
 from workflow_worker.settings import ServiceSettings
+
+try:
+    from alga_workflows_core.infra.redis_streams import RedisStream
+except ModuleNotFoundError as error:
+    # Its extra is not installed, which nobody needs who names no Redis.
+    if error.name != "redis":
+        raise
+    _connect = None
+else:
+    _connect = RedisStream
 
 
 def webhooks(
@@ -19,3 +40,47 @@ def webhooks(
         storage=storage, secrets=settings.secrets.provider(), metrics=metrics, poke=poke
     )
     return WebhookService(storage, receiver)
+
+
+def parked_messages(settings: ServiceSettings, storage: Storage) -> ParkedMessageService:
+    """What could not be taken from the stream, if there is one."""
+    return ParkedMessageService(storage, _policy(settings.redis))
+
+
+def stream_services(
+    settings: ServiceSettings, storage: Storage, metrics: Metrics, poke: Callable[[], None]
+) -> Sequence[Service]:
+    """What takes events from the stream that the settings name, if they name one; SettingsError if
+    its extra is not installed."""
+    redis = settings.redis
+    policy = _policy(redis)
+    if policy is None:
+        return ()
+    claim_after = timedelta(seconds=redis.claim_after)
+    consumer = StreamConsumer(
+        stream=redis_stream(redis),
+        storage=storage,
+        policy=policy,
+        metrics=metrics,
+        accept=poke,
+        claim_after=claim_after,
+        forget_after=10 * claim_after,
+    )
+    return (consumer,)
+
+
+def redis_stream(settings: RedisSettings) -> Stream:
+    """The stream, under a name that no other process has; SettingsError without the extra."""
+    if _connect is None:
+        raise SettingsError(
+            "WORKFLOW_REDIS_URL is set, and the library for Redis is not installed.",
+            remedy="Run: pip install 'workflow-worker[redis]', or unset it.",
+        )
+    name = f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:8]}"
+    return _connect(settings, consumer=name)
+
+
+def _policy(settings: RedisSettings) -> StreamPolicy | None:
+    if settings.url is None or settings.parked_tenant is None:
+        return None
+    return StreamPolicy(tenants=settings.allowed_tenants, parked_tenant=settings.parked_tenant)

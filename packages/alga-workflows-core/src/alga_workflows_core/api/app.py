@@ -15,6 +15,7 @@ from alga_workflows_core.api.routers import (
     calendars,
     definitions,
     operations,
+    parked_messages,
     process,
     runs,
     schemas,
@@ -25,6 +26,7 @@ from alga_workflows_core.api.routers import (
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.events.parked import ParkedMessageService
 from alga_workflows_core.events.webhooks import WebhookService
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.bounded import BoundedProcesses
@@ -53,6 +55,7 @@ class ApiParts:
     actions: ActionCatalogue
     calendars: CalendarService
     webhooks: WebhookService
+    parked_messages: ParkedMessageService
     processes: BoundedProcesses
     health: HealthMonitor
     metrics: Metrics
@@ -83,6 +86,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         schemas.router(),
         simulate.router(parts.processes, parts.actions, parts.calendars),
         webhooks.router(parts.webhooks),
+        parked_messages.router(parts.parked_messages),
     ):
         app.include_router(router, prefix=API)
     app.include_router(process.router(parts.health, parts.metrics, parts.sdk_metrics))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import socket
 import ssl
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from temporalio.runtime import (
 )
 
 from alga_workflows_core.errors import AlgaError
+from alga_workflows_core.infra.streams import StreamState
 
 log = structlog.get_logger()
 
@@ -83,6 +85,30 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
+        self._stream_messages = Counter(
+            "alga_stream_messages_total",
+            "Messages of a stream, by what became of them.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self._stream_lag_seconds = Gauge(
+            "alga_stream_lag_seconds",
+            "How much younger a stream's newest message is than the last one that was read.",
+            ["stream"],
+            registry=self.registry,
+        )
+        self._stream_unread = Gauge(
+            "alga_stream_unread_messages",
+            "Messages of a stream that nobody has read; NaN where the server does not say.",
+            ["stream"],
+            registry=self.registry,
+        )
+        self._stream_pending = Gauge(
+            "alga_stream_pending_messages",
+            "Messages of a stream that were read and are not done with.",
+            ["stream"],
+            registry=self.registry,
+        )
         self._dependency_up = Gauge(
             "alga_dependency_up",
             "1 while a dependency answers, else 0.",
@@ -109,6 +135,17 @@ class Metrics:
     def webhook(self, outcome: str) -> None:
         """Count one message to a webhook; `outcome` is one of a few fixed words."""
         self._webhooks.labels(outcome=outcome).inc()
+
+    def stream_messages(self, outcome: str, count: int) -> None:
+        """Count messages of a stream; `outcome` is one of a few fixed words."""
+        self._stream_messages.labels(outcome=outcome).inc(count)
+
+    def stream_state(self, stream: str, state: StreamState) -> None:
+        """Say how far the group of a stream is."""
+        unread = math.nan if state.unread is None else state.unread
+        self._stream_lag_seconds.labels(stream=stream).set(state.behind.total_seconds())
+        self._stream_unread.labels(stream=stream).set(unread)
+        self._stream_pending.labels(stream=stream).set(state.pending)
 
     def row_flush(self, seconds: float) -> None:
         """Take note of how long one batch of rows took."""

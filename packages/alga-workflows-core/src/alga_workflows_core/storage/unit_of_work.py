@@ -28,6 +28,7 @@ from alga_workflows_core.storage.event_waits import EventWaits
 from alga_workflows_core.storage.events import Events
 from alga_workflows_core.storage.inbox import Inbox
 from alga_workflows_core.storage.open_runs import OpenRuns
+from alga_workflows_core.storage.parked_messages import ParkedMessages
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.steps import Steps
 from alga_workflows_core.storage.waits import Waits
@@ -65,6 +66,7 @@ class UnitOfWork:
     deliveries: Deliveries
     calendars: Calendars
     webhooks: Webhooks
+    parked_messages: ParkedMessages
 
     @classmethod
     def of(cls, connection: AsyncConnection, tenant: str) -> UnitOfWork:
@@ -86,6 +88,7 @@ class UnitOfWork:
             deliveries=Deliveries(connection, tenant),
             calendars=Calendars(connection, tenant),
             webhooks=Webhooks(connection, tenant),
+            parked_messages=ParkedMessages(connection, tenant),
         )
 
 

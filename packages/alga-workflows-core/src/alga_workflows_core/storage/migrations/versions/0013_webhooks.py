@@ -1,4 +1,4 @@
-"""Webhooks: who may tell events by a signature.
+"""Webhooks: who may tell events by a signature. Messages that could not be taken as events.
 
 Revision ID: 0013
 Revises: 0012
@@ -39,6 +39,25 @@ CREATE TABLE alga_webhooks (
 );
 """
 
+# Of a tenant that the message may speak for, else of the one that looks after such messages.
+PARKED = """
+CREATE TABLE alga_parked_messages (
+    tenant text NOT NULL,
+    id uuid NOT NULL,
+    stream text NOT NULL,
+    message_id text NOT NULL,
+    fields json NOT NULL,
+    code text NOT NULL,
+    reason text NOT NULL,
+    parked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    retried_at timestamptz,
+    retried_by text,
+    PRIMARY KEY (tenant, id)
+);
+CREATE INDEX alga_parked_messages_newest
+    ON alga_parked_messages (tenant, parked_at DESC, id DESC);
+"""
+
 # Whoever knows an address is told whose it is; only its own tenant sees more of it.
 ACROSS_TENANTS = """
 GRANT SELECT (tenant, id) ON alga_webhooks TO alga_workflows_scan;
@@ -51,7 +70,9 @@ $$;
 
 SCRIPTS: tuple[str, ...] = (
     WEBHOOKS,
+    PARKED,
     tenant_tables("alga_webhooks", delete=True),
+    tenant_tables("alga_parked_messages"),
     ACROSS_TENANTS,
     functions_across_tenants("alga_find_webhook(uuid)"),
 )
