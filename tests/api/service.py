@@ -30,6 +30,8 @@ TABLES = (
     "workflow_schedules",
     "workflow_schedule_fires",
     "alga_api_keys",
+    "alga_webhooks",
+    "alga_parked_messages",
 )
 
 

@@ -17,7 +17,10 @@ from tests.api.service import Service, check_problem, published, ran, returning,
 NOBODY = "00000000-0000-4000-8000-000000000000"
 ROLES = ("reader", "operator", "author", "admin")
 
-# What a role has to be at least, for every address; `None`: open to all.
+SIGNATURE = "signature"
+
+# What a role has to be at least, for every address; `None`: open to all; SIGNATURE: to whoever
+# signs what is sent, whatever the key.
 ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("GET", "/api/v1/actions", "reader"),
     ("GET", "/api/v1/calendars", "reader"),
@@ -83,6 +86,14 @@ ENDPOINTS: list[tuple[str, str, str | None]] = [
     ("POST", "/api/v1/definitions/roles/resume", "author"),
     ("POST", "/api/v1/definitions/roles/archive", "author"),
     ("POST", "/api/v1/definitions/roles/activate", "author"),
+    ("GET", "/api/v1/webhooks", "reader"),
+    ("GET", f"/api/v1/webhooks/{NOBODY}", "reader"),
+    ("PUT", f"/api/v1/webhooks/{NOBODY}", "author"),
+    ("DELETE", f"/api/v1/webhooks/{NOBODY}", "author"),
+    ("POST", f"/api/v1/webhooks/{NOBODY}", SIGNATURE),
+    ("GET", "/api/v1/parked-messages", "reader"),
+    ("GET", f"/api/v1/parked-messages/{NOBODY}", "reader"),
+    ("POST", f"/api/v1/parked-messages/{NOBODY}/retry", "operator"),
     ("GET", "/livez", None),
     ("GET", "/readyz", None),
 ]
@@ -97,6 +108,7 @@ async def prepared(service: Service) -> AsyncGenerator[None]:
 
 # What fits an address: the first entry whose text is in it.
 BODIES: list[tuple[str, Any]] = [
+    ("/webhooks/", {"eventName": "PAID", "secret": "SHOP"}),
     ("/steps/", {"do": "retry"}),
     ("/calendars/", {"zone": "UTC"}),
     ("/event-types/", {}),
@@ -137,8 +149,12 @@ async def test_a_role_may_do_its_own_and_what_lower_ones_may(service: Service, r
     key = await service.key(role)
     for method, path, needed in ENDPOINTS:
         answer = await ask(service, method, path, key)
-        if needed is None or ROLES.index(role) >= ROLES.index(needed):
-            assert answer.status_code in {200, 201, 202} or path.count(NOBODY), (path, answer.text)
+        if needed == SIGNATURE:
+            check_problem(answer, 401, "ACCESS_DENIED")
+            assert answer.headers["www-authenticate"] == "Webhook-Signature"
+        elif needed is None or ROLES.index(role) >= ROLES.index(needed):
+            done = answer.status_code in {200, 201, 202, 204}
+            assert done or path.count(NOBODY), (path, answer.text)
             assert answer.status_code not in {401, 403}
         else:
             problem = check_problem(answer, 403, "ACCESS_DENIED")
@@ -161,6 +177,8 @@ async def test_every_address_is_in_the_matrix(service: Service) -> None:
         "{path}": "a/b",
         "{name}": NOBODY,
         "{schedule_id}": NOBODY,
+        "{webhook}": NOBODY,
+        "{message_id}": NOBODY,
     }
     listed = {(method, path) for method, path, _ in ENDPOINTS}
     for method, path in routes:
@@ -191,7 +209,7 @@ async def test_without_a_valid_key_nothing_is_answered(
     headers = [] if header is None else [(b"Authorization", header.encode("latin-1"))]
     async with httpx.AsyncClient(base_url=service.locked_url, headers=headers) as client:
         for method, path, needed in ENDPOINTS:
-            if needed is None:
+            if needed in (None, SIGNATURE):
                 continue
             answer = await client.request(method, path)
             check_problem(answer, 401, "ACCESS_DENIED")

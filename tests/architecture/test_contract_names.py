@@ -17,11 +17,15 @@ from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.catalogue.event_types import EventTypeService
 from alga_workflows_core.events.desk import EventDesk
 from alga_workflows_core.events.ingress import Ingress
+from alga_workflows_core.events.parked import ParkedMessageService
+from alga_workflows_core.events.webhook_receiver import WebhookReceiver
+from alga_workflows_core.events.webhooks import WebhookService
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.infra.secrets.environment import EnvironmentSecrets
 from alga_workflows_core.infra.settings import DatabaseSettings, load
 from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.closed import ClosedRuns
@@ -138,6 +142,14 @@ API_PATHS = {
     "GET /api/v1/event-types/{event_name}/versions",
     "GET /api/v1/event-policy",
     "PUT /api/v1/event-policy",
+    "GET /api/v1/webhooks",
+    "GET /api/v1/webhooks/{webhook}",
+    "PUT /api/v1/webhooks/{webhook}",
+    "DELETE /api/v1/webhooks/{webhook}",
+    "POST /api/v1/webhooks/{webhook}",
+    "GET /api/v1/parked-messages",
+    "GET /api/v1/parked-messages/{message_id}",
+    "POST /api/v1/parked-messages/{message_id}/retry",
     "GET /api/v1/openapi.json",
     "GET /livez",
     "GET /readyz",
@@ -190,6 +202,16 @@ async def api(database: Database) -> httpx.AsyncClient:
             calendars=CalendarService(storage=storage),
             schedules=scheduling.schedules,
             schedule_requests=scheduling.requests,
+            parked_messages=ParkedMessageService(storage),
+            webhooks=WebhookService(
+                storage,
+                WebhookReceiver(
+                    storage=storage,
+                    ingress=Ingress(storage),
+                    secrets=EnvironmentSecrets({}),
+                    metrics=metrics,
+                ),
+            ),
             operations=RunOperations(
                 storage=storage, executions=executions, reconciler=reconciler, closer=closer
             ),
@@ -321,8 +343,10 @@ async def test_names_of_tables(database: Database) -> None:
         "workflow_event_types",
         "alga_event_refusals",
         "alga_run_slots",
+        "alga_parked_messages",
         "alga_version_events",
         "alga_wait_matches",
+        "alga_webhooks",
         "alga_sweeps",
         "alga_state_transitions",
         "alga_workflows_core_version",

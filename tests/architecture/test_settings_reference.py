@@ -21,7 +21,15 @@ ROW = re.compile(r"^\| `(?P<name>[A-Z_]+)` \| (`(?P<default>[^`]*)`)? ?\| (?P<me
 # Variables have these prefixes, codes of errors have not.
 VARIABLE = re.compile(r"(WORKFLOW|DATABASE|TEMPORAL|LOG|XDG|NO|SSL)_[A-Z_]+|PORT")
 # They look like variables, and are codes of errors and findings.
-CODES = {"DATABASE_PRIVILEGES", "DATABASE_TOO_OLD", "NO_DRAFT", *Code}
+CODES = {
+    "DATABASE_PRIVILEGES",
+    "DATABASE_TOO_OLD",
+    "NO_DRAFT",
+    "NO_STREAM",
+    "NO_TENANT",
+    "NO_TYPE",
+    *Code,
+}
 
 
 def written(default: Any) -> str | None:

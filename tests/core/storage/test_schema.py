@@ -27,6 +27,7 @@ ACROSS_TENANTS = {
     "alga_end_sweep",
     "alga_find_runs",
     "alga_forgotten_slots",
+    "alga_find_webhook",
 }
 # Rows that every tenant may read and none may write, by the policy that says so.
 SHARED = {("workflow_actions", "shared_rows"): ("SELECT", "(tenant = '*'::text)", None)}

@@ -22,9 +22,11 @@ from alga_workflows_core.storage.definitions import NewVersion
 from alga_workflows_core.storage.entries import NewValue, Page
 from alga_workflows_core.storage.event_rows import NewEvent
 from alga_workflows_core.storage.open_runs import RunEnding
+from alga_workflows_core.storage.parked_messages import NewParkedMessage
 from alga_workflows_core.storage.slots import SlotKey
 from alga_workflows_core.storage.task_records import Candidate, Deed
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.webhooks import NewWebhook
 from alga_workflows_core.types.states import RunStatus, SlotState, StepStatus
 from tests.core.storage import rows
 from tests.core.storage.task_rows import TASK, change_task, fill_task, new_task, task_rows
@@ -42,6 +44,10 @@ SEEN = replace(rows.SEEN, id=RUN)
 STEP = replace(rows.STEP, status=StepStatus.RUNNING, finished_at=None)
 VALUE = NewValue(value={"n": 1}, size=8)
 SLOTS = SlotKey(definition_id=DEFINITION, key='"a"')
+PARKED = NewParkedMessage(
+    stream="s", message_id="1-0", fields=((b"tenant", b"acme"),), code="NO_TYPE", reason="None."
+)
+WEBHOOK = NewWebhook(event_name="ORDER_PAID", secret="SHOP", tolerance=300)
 
 
 async def stage(work: UnitOfWork, event_id: str) -> bool:
@@ -72,6 +78,8 @@ async def fill(work: UnitOfWork) -> None:
     await stage(work, "1")
     await work.slots.add(RUN, SLOTS, state=SlotState.WAITING, at_most=1, displaces=False)
     await fill_task(work)
+    await work.webhooks.save("shop", WEBHOOK, new_id=uuid4(), by="test")
+    await work.parked_messages.park(PARKED)
 
 
 async def entries(work: UnitOfWork) -> Page:
@@ -98,6 +106,9 @@ async def everything(work: UnitOfWork) -> dict[str, Any]:
         "slot": await work.slots.of_run(RUN),
         "queue": await work.slots.waiting(SLOTS),
         **await task_rows(work),
+        "webhook": await work.webhooks.get("shop"),
+        "parked": await work.parked_messages.list(retried=False, after=None, limit=10),
+        "webhooks": await work.webhooks.list(after=None, limit=10),
     }
 
 
@@ -139,6 +150,7 @@ async def _change_all(work: UnitOfWork) -> None:
     await work.api_keys.revoke(KEY)
     assert await work.data.remove("counters", "seen", lambda _present: None) is None
     await change_task(work)
+    assert not await work.webhooks.remove("shop")
 
 
 async def test_rows_of_another_tenant_are_not_changed(filled: Storage) -> None:
@@ -169,6 +181,8 @@ WRITES: dict[str, Callable[[UnitOfWork], Awaitable[Any]]] = {
     "candidate": lambda work: work.task_records.ask(TASK, [Candidate("person", "them")]),
     "answer": lambda work: work.task_records.add_answer(TASK, "them", "no", 2),
     "deed": lambda work: work.task_records.log(TASK, Deed(deed="THEIRS")),
+    "parked message": lambda work: work.parked_messages.park(replace(PARKED, message_id="2-0")),
+    "webhook": lambda work: work.webhooks.save("shop", WEBHOOK, new_id=uuid4(), by="them"),
 }
 
 

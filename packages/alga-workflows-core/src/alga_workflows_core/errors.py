@@ -100,7 +100,8 @@ class PreconditionError(AlgaError):
 
 
 class AccessError(AlgaError):
-    """The caller is unknown (`authenticated` is false) or its role does not allow this."""
+    """The caller is unknown (`authenticated` is false) or its role does not allow this. `scheme`:
+    how an unknown one has to say who it is."""
 
     code = "ACCESS_DENIED"
 
@@ -109,11 +110,13 @@ class AccessError(AlgaError):
         message: str,
         *,
         authenticated: bool,
+        scheme: str = "Bearer",
         remedy: str | None = None,
         code: str | None = None,
     ) -> None:
         super().__init__(message, remedy=remedy, code=code)
         self.authenticated = authenticated
+        self.scheme = scheme
 
 
 class UnavailableError(AlgaError):

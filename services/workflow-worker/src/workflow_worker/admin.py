@@ -17,11 +17,13 @@ from alga_workflows_core.errors import AlgaError, InputError, NotFoundError, Set
 from alga_workflows_core.infra.auth import Role, generate_key, hash_key
 from alga_workflows_core.infra.database import Database, first_line
 from alga_workflows_core.infra.metrics import temporal_runtime
+from alga_workflows_core.infra.redis_settings import RedisSettings
 from alga_workflows_core.infra.settings import DatabaseSettings, LogSettings, load_all
 from alga_workflows_core.storage import migrate as schema
 from alga_workflows_core.storage.api_keys import ApiKeyRow
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import connect, server_version
+from workflow_worker.ingress import redis_stream
 from workflow_worker.settings import TENANT_PATTERN, ServiceSettings
 
 DISTRIBUTIONS = ("workflow-worker", "alga-workflows-core")
@@ -151,7 +153,10 @@ async def check() -> CheckReport:
         )
     finally:
         await database.close()
-    return CheckReport(versions, settings.shown(), [postgresql, found, temporal])
+    lines = [postgresql, found, temporal]
+    if settings.redis.url is not None:
+        lines.append(await _line("redis", _redis(settings.redis)))
+    return CheckReport(versions, settings.shown(), lines)
 
 
 @asynccontextmanager
@@ -198,3 +203,14 @@ async def _temporal(settings: ServiceSettings) -> str:
     client = await connect(settings.temporal, runtime=temporal_runtime().runtime)
     number = await server_version(client)
     return f"{settings.temporal.address} answers, version {number}, namespace {client.namespace}"
+
+
+async def _redis(settings: RedisSettings) -> str:
+    stream = redis_stream(settings)
+    try:
+        await stream.join()
+        state = await stream.state()
+    finally:
+        await stream.close()
+    unread = "" if state.unread is None else f", {state.unread} unread"
+    return f"{settings.address} answers, stream {stream.name}, {state.pending} pending{unread}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
@@ -44,9 +45,10 @@ from alga_workflows_core.temporal.client import describe_namespace
 from alga_workflows_core.temporal.worker import build_worker
 from alga_workflows_core.worker.poller import Poller
 from workflow_worker.base import Base, Mode
-from workflow_worker.keeping import keeping
+from workflow_worker.ingress import parked_messages, stream_services, webhooks
+from workflow_worker.keeping import Keeping, keeping
 from workflow_worker.reach import reach_servers
-from workflow_worker.routing import activities, routing
+from workflow_worker.routing import Routing, activities, routing
 from workflow_worker.scheduling import ScheduledRuns, Scheduling
 from workflow_worker.settings import ServiceSettings
 from workflow_worker.stopping import unless_stopped
@@ -97,6 +99,30 @@ async def serve(
         await supervisor.run(stop)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """All that the process does besides answering requests."""
+
+    launcher: Launcher
+    runs: Keeping
+    events: Routing
+    timing: Scheduling
+
+    @classmethod
+    def of(cls, base: Base) -> _Work:
+        runs = keeping(base)
+        launcher = Launcher(base.storage)
+        starts = ScheduledRuns(launcher, poke=runs.start.poke)
+        return cls(
+            launcher=launcher,
+            runs=runs,
+            events=routing(base, launcher, runs),
+            timing=Scheduling.of(
+                base.settings.schedules, base.storage, base.client, base.metrics, starts
+            ),
+        )
+
+
 def _compose(
     base: Base,
     database: Database,
@@ -105,50 +131,20 @@ def _compose(
     stopping: asyncio.Event,
 ) -> Supervisor:
     health = _health(base, database)
-    runs = keeping(base)
-    launcher = Launcher(base.storage)
-    events = routing(base, launcher, runs)
-    starts = ScheduledRuns(launcher, poke=runs.start.poke)
-    timing = Scheduling.of(base.settings.schedules, base.storage, base.client, base.metrics, starts)
-    app = create_app(
-        ApiParts(
-            access=_access(base),
-            definitions=DefinitionService(storage=base.storage, actions=_actions(base)),
-            runs=RunService(
-                storage=base.storage,
-                launcher=launcher,
-                closed=base.closed,
-                poke=runs.start.poke,
-                stopping=stopping,
-            ),
-            decisions=Decisions(base.storage, poke=events.deliver.poke),
-            tasks=TaskService(base.storage),
-            task_answers=TaskAnswers(base.storage, poke=events.deliver.poke),
-            ingress=events.ingress,
-            events=events.desk,
-            event_types=EventTypeService(base.storage),
-            blocked=Blocked(base.client, after=base.settings.runs.blocked_after),
-            actions=_actions(base),
-            calendars=CalendarService(storage=base.storage, users=[SchedulesUsing()]),
-            schedules=timing.schedules,
-            schedule_requests=timing.requests,
-            operations=runs.operations,
-            processes=BoundedProcesses(),
-            health=health,
-            metrics=base.metrics,
-            sdk_metrics=base.telemetry.scrape,
-            version=version("alga-workflows-core"),
-        )
-    )
+    work = _Work.of(base)
+    app = create_app(_api(base, work, health, stopping))
     http = HttpServer(app, host=base.settings.http.host, port=base.settings.http.port)
     services = [
         health,
         base.hints,
         *base.mode.extra_services,
-        _poller(base, [*activities(base, launcher, events), *timing.activities.all()]),
-        *runs.services,
-        *events.services,
-        *timing.services,
+        _poller(
+            base, [*activities(base, work.launcher, work.events), *work.timing.activities.all()]
+        ),
+        *work.runs.services,
+        *work.events.services,
+        *work.timing.services,
+        *stream_services(base),
         http,
     ]
     return Supervisor(
@@ -156,6 +152,39 @@ def _compose(
         # Activities get the time that was promised them; the SDK needs a moment more to end.
         stop_timeout=base.settings.process.stop_timeout + 5.0,
         on_state=_announcing(health, http, on_ready),
+    )
+
+
+def _api(base: Base, work: _Work, health: HealthMonitor, stopping: asyncio.Event) -> ApiParts:
+    return ApiParts(
+        access=_access(base),
+        definitions=DefinitionService(storage=base.storage, actions=_actions(base)),
+        runs=RunService(
+            storage=base.storage,
+            launcher=work.launcher,
+            closed=base.closed,
+            poke=work.runs.start.poke,
+            stopping=stopping,
+        ),
+        decisions=Decisions(base.storage, poke=work.events.deliver.poke),
+        tasks=TaskService(base.storage),
+        task_answers=TaskAnswers(base.storage, poke=work.events.deliver.poke),
+        ingress=work.events.ingress,
+        events=work.events.desk,
+        event_types=EventTypeService(base.storage),
+        blocked=Blocked(base.client, after=base.settings.runs.blocked_after),
+        actions=_actions(base),
+        calendars=CalendarService(storage=base.storage, users=[SchedulesUsing()]),
+        schedules=work.timing.schedules,
+        schedule_requests=work.timing.requests,
+        webhooks=webhooks(base, work.events.ingress),
+        parked_messages=parked_messages(base),
+        operations=work.runs.operations,
+        processes=BoundedProcesses(),
+        health=health,
+        metrics=base.metrics,
+        sdk_metrics=base.telemetry.scrape,
+        version=version("alga-workflows-core"),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, cast
 from pydantic import Field, SecretStr
 
 from alga_workflows_core.infra.egress.settings import EgressSettings
+from alga_workflows_core.infra.redis_settings import RedisSettings, shown_redis_url
 from alga_workflows_core.infra.secrets.settings import SecretSettings
 from alga_workflows_core.infra.settings import (
     DatabaseSettings,
@@ -55,6 +56,7 @@ class ServiceSettings:
     secrets: SecretSettings
     reconciler: ReconcilerSettings
     schedules: ScheduleSettings
+    redis: RedisSettings
     dev: DevSettings
 
     @classmethod
@@ -71,6 +73,7 @@ class ServiceSettings:
             "secrets": SecretSettings,
             "reconciler": ReconcilerSettings,
             "schedules": ScheduleSettings,
+            "redis": RedisSettings,
             "dev": DevSettings,
         }
         return cls(**dict(zip(models, load_all(*models.values(), environ=environ), strict=True)))
@@ -81,11 +84,14 @@ class ServiceSettings:
         for part in fields(self):
             settings: Settings = getattr(self, part.name)
             for name, field in type(settings).model_fields.items():
-                shown[str(field.validation_alias)] = _shown(getattr(settings, name))
+                variable = str(field.validation_alias)
+                shown[variable] = _shown(variable, getattr(settings, name))
         return shown
 
 
-def _shown(value: Any) -> str:
+def _shown(variable: str, value: Any) -> str:
+    if isinstance(value, SecretStr) and variable == "WORKFLOW_REDIS_URL":
+        return shown_redis_url(value.get_secret_value())
     if isinstance(value, SecretStr):
         return shown_url(parse_database_url(value.get_secret_value()))
     if isinstance(value, tuple):

@@ -17,6 +17,7 @@ from alga_workflows_core.api.routers import (
     event_types,
     events,
     operations,
+    parked_messages,
     process,
     runs,
     schedules,
@@ -24,6 +25,7 @@ from alga_workflows_core.api.routers import (
     simulate,
     tasks,
     waits,
+    webhooks,
 )
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
@@ -31,6 +33,8 @@ from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.catalogue.event_types import EventTypeService
 from alga_workflows_core.events.desk import EventDesk
 from alga_workflows_core.events.ingress import Ingress
+from alga_workflows_core.events.parked import ParkedMessageService
+from alga_workflows_core.events.webhooks import WebhookService
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.health import HealthMonitor
@@ -68,6 +72,8 @@ class ApiParts:
     blocked: Blocked
     actions: ActionCatalogue
     calendars: CalendarService
+    webhooks: WebhookService
+    parked_messages: ParkedMessageService
     processes: BoundedProcesses
     health: HealthMonitor
     metrics: Metrics
@@ -101,6 +107,8 @@ def create_app(parts: ApiParts) -> ASGIApp:
         calendars.router(parts.calendars),
         schemas.router(),
         simulate.router(parts.processes, parts.actions, parts.calendars),
+        webhooks.router(parts.webhooks),
+        parked_messages.router(parts.parked_messages),
     ):
         app.include_router(router, prefix=API)
     app.include_router(process.router(parts.health, parts.metrics, parts.sdk_metrics))

@@ -56,9 +56,16 @@ async def read_model(request: Request, model: type[M], *, empty: M | None = None
         raise _invalid(model, [cast("Any", fault) for fault in found]) from refusal
 
 
+def _place(fault: Mapping[str, Any]) -> tuple[str | int, ...]:
+    """Of a rule between fields (`field_fault`) the field that is to blame."""
+    field: str | None = fault.get("ctx", {}).get("field")
+    return (*fault["loc"], field) if field else fault["loc"]
+
+
 def _invalid(model: type[Model], found: list[Mapping[str, Any]]) -> InputError:
     listed = [
-        {"path": pointer(*fault["loc"]), "message": f"{faults.sentence(fault)}."} for fault in found
+        {"path": pointer(*_place(fault)), "message": f"{faults.sentence(fault)}."}
+        for fault in found
     ]
     first = listed[0]
     fields = [field.alias or name for name, field in model.model_fields.items()]

@@ -25,6 +25,15 @@ OPEN: dict[str, Any] = {"security": []}
 """For operations that need no key."""
 
 
+ANY_JSON: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"title": "Json"}}},
+    }
+}
+"""`openapi_extra` of an operation whose body may be any JSON."""
+
+
 def body(model: type[Model], *, required: bool = True) -> dict[str, Any]:
     """`openapi_extra` of an operation whose body the functions of `api.body` read as `model`."""
     schema = model.model_json_schema(by_alias=True, ref_template=_COMPONENT)

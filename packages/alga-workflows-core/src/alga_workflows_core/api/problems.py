@@ -121,7 +121,7 @@ async def _on_alga_error(_request: Request, error: Exception) -> Response:
         raise error
     headers: dict[str, str] = {}
     if isinstance(error, AccessError) and not error.authenticated:
-        headers["WWW-Authenticate"] = "Bearer"
+        headers["WWW-Authenticate"] = error.scheme
     return problem(
         status_of(error),
         code=error.error_code,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import socket
 import ssl
 from dataclasses import dataclass
+from functools import partial
 
 import httpx
 import structlog
@@ -21,6 +23,7 @@ from temporalio.runtime import (
 )
 
 from alga_workflows_core.errors import AlgaError
+from alga_workflows_core.infra.streams import StreamState
 
 log = structlog.get_logger()
 
@@ -29,28 +32,49 @@ _HTTP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 
 _PORT_ATTEMPTS = 5
 
 
+class _StreamInstruments:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        counter = partial(Counter, registry=registry)
+        gauge = partial(Gauge, registry=registry)
+        self.messages = counter(
+            "alga_stream_messages_total",
+            "Messages of a stream, by what became of them.",
+            ["outcome"],
+        )
+        self.lag_seconds = gauge(
+            "alga_stream_lag_seconds",
+            "How much younger a stream's newest message is than the last one that was read.",
+            ["stream"],
+        )
+        self.unread = gauge(
+            "alga_stream_unread_messages",
+            "Messages of a stream that nobody has read; NaN where the server does not say.",
+            ["stream"],
+        )
+        self.pending = gauge(
+            "alga_stream_pending_messages",
+            "Messages of a stream that were read and are not done with.",
+            ["stream"],
+        )
+
+
 class Metrics:
     """The instruments of one process, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._run_starts = Counter(
-            "alga_run_starts_total",
-            "Attempts to start a run, by outcome.",
-            ["outcome"],
-            registry=self.registry,
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        self._run_starts = counter(
+            "alga_run_starts_total", "Attempts to start a run, by outcome.", ["outcome"]
         )
-        self._runs_closed = Counter(
-            "alga_runs_closed_total",
-            "Runs that came to an end, by final status.",
-            ["status"],
-            registry=self.registry,
+        self._runs_closed = counter(
+            "alga_runs_closed_total", "Runs that came to an end, by final status.", ["status"]
         )
-        self._reconciled = Counter(
+        self._reconciled = counter(
             "alga_reconciler_deeds_total",
             "What the reconciler had to do, by deed; a healthy system gives it nothing.",
             ["deed"],
-            registry=self.registry,
         )
         self._row_flush_seconds = Histogram(
             "alga_row_flush_seconds",
@@ -58,11 +82,10 @@ class Metrics:
             registry=self.registry,
             buckets=_FLUSH_BUCKETS,
         )
-        self._http_requests = Counter(
+        self._http_requests = counter(
             "alga_http_requests_total",
             "HTTP requests answered, by method, route template and status.",
             ["method", "route", "status"],
-            registry=self.registry,
         )
         self._http_request_seconds = Histogram(
             "alga_http_request_seconds",
@@ -71,23 +94,20 @@ class Metrics:
             registry=self.registry,
             buckets=_HTTP_BUCKETS,
         )
-        self._events = Counter(
-            "alga_events_total",
-            "Events of the inbox, by what became of them.",
-            ["outcome"],
-            registry=self.registry,
+        self._events = counter(
+            "alga_events_total", "Events of the inbox, by what became of them.", ["outcome"]
         )
-        self._schedule_fires = Counter(
+        self._schedule_fires = counter(
             "alga_schedule_fires_total",
             "Occurrences of schedules, by what became of them.",
             ["outcome"],
-            registry=self.registry,
         )
-        self._dependency_up = Gauge(
-            "alga_dependency_up",
-            "1 while a dependency answers, else 0.",
-            ["dependency"],
-            registry=self.registry,
+        self._webhooks = counter(
+            "alga_webhooks_total", "Messages to webhooks, by what became of them.", ["outcome"]
+        )
+        self._stream = _StreamInstruments(self.registry)
+        self._dependency_up = gauge(
+            "alga_dependency_up", "1 while a dependency answers, else 0.", ["dependency"]
         )
 
     def run_start(self, outcome: str) -> None:
@@ -109,6 +129,21 @@ class Metrics:
     def schedule_fired(self, outcome: str) -> None:
         """Count one occurrence of a schedule; `outcome` is started, skipped or failed."""
         self._schedule_fires.labels(outcome=outcome).inc()
+
+    def webhook(self, outcome: str) -> None:
+        """Count one message to a webhook; `outcome` is one of a few fixed words."""
+        self._webhooks.labels(outcome=outcome).inc()
+
+    def stream_messages(self, outcome: str, count: int) -> None:
+        """Count messages of a stream; `outcome` is one of a few fixed words."""
+        self._stream.messages.labels(outcome=outcome).inc(count)
+
+    def stream_state(self, stream: str, state: StreamState) -> None:
+        """Say how far the group of a stream is."""
+        unread = math.nan if state.unread is None else state.unread
+        self._stream.lag_seconds.labels(stream=stream).set(state.behind.total_seconds())
+        self._stream.unread.labels(stream=stream).set(unread)
+        self._stream.pending.labels(stream=stream).set(state.pending)
 
     def row_flush(self, seconds: float) -> None:
         """Take note of how long one batch of rows took."""

@@ -214,6 +214,9 @@ def load_all(*models: type[Any], environ: Mapping[str, str] | None = None) -> tu
 
 def _describe(model: type[Settings], fault: Mapping[str, Any]) -> str:
     name = str(fault["loc"][0]) if fault["loc"] else model.__name__
+    if name in model.model_fields:
+        # A default that does not fit is told by the field's own name.
+        name = str(model.model_fields[name].validation_alias)
     described = next(
         (
             field.description

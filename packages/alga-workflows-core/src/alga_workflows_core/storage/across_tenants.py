@@ -5,7 +5,7 @@ They run as the role `alga_workflows_scan`, which sees only what its policies na
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -13,6 +13,8 @@ from uuid import UUID
 from sqlalchemy import text
 
 from alga_workflows_core.infra.database import strict_json
+from alga_workflows_core.storage.event_rows import NewEvent
+from alga_workflows_core.storage.events import stage_in
 from alga_workflows_core.storage.transactions import Transactions
 from alga_workflows_core.types.json import JsonObject
 
@@ -20,6 +22,7 @@ _ADVERTISE = text("""
     SELECT alga_advertise_action(
         :owner, CAST(:contract AS json), :hash, CAST(:former AS text), :identity, :build, :lease)
 """)
+_FIND_WEBHOOK = text("SELECT alga_find_webhook(:id)")
 _NO_TENANT = ""
 
 
@@ -118,6 +121,17 @@ class AcrossTenants:
         async with self._transactions.transaction(_NO_TENANT) as connection:
             row = (await connection.execute(statement, {"key_hash": key_hash})).one_or_none()
             return None if row is None else KeyHolder(row.tenant, row.key_id, row.role)
+
+    async def stage_events(self, events: Sequence[tuple[str, NewEvent]]) -> list[bool]:
+        """Stage events of several tenants in one transaction; of each whether it is a new one."""
+        async with self._transactions.transaction(_NO_TENANT) as connection:
+            return [await stage_in(connection, tenant, new) for tenant, new in events]
+
+    async def find_webhook(self, webhook_id: UUID) -> str | None:
+        """Whose webhook has this address."""
+        async with self._transactions.transaction(_NO_TENANT) as connection:
+            found: str | None = await connection.scalar(_FIND_WEBHOOK, {"id": webhook_id})
+            return found
 
     async def advertise(self, new: NewAdvertisement) -> bool:
         """Write a contract into the catalogue; False if the row is not as `new.former` says.

@@ -31,6 +31,7 @@ from alga_workflows_core.storage.event_waits import EventWaits
 from alga_workflows_core.storage.events import Events
 from alga_workflows_core.storage.inbox import Inbox
 from alga_workflows_core.storage.open_runs import OpenRuns
+from alga_workflows_core.storage.parked_messages import ParkedMessages
 from alga_workflows_core.storage.redeliveries import Redeliveries
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.schedule_fires import ScheduleFires
@@ -40,6 +41,7 @@ from alga_workflows_core.storage.steps import Steps
 from alga_workflows_core.storage.task_records import TaskRecords
 from alga_workflows_core.storage.tasks import Tasks
 from alga_workflows_core.storage.waits import Waits
+from alga_workflows_core.storage.webhooks import Webhooks
 
 # All three end with the transaction. The search path is written out before the role changes, since
 # "$user" in it means the role.
@@ -89,6 +91,8 @@ class UnitOfWork:
     tasks: Tasks
     task_records: TaskRecords
     slots: Slots
+    webhooks: Webhooks
+    parked_messages: ParkedMessages
     left: set[Due] = field(default_factory=set[Due])
 
     def leaves(self, due: Due) -> None:
@@ -122,6 +126,8 @@ class UnitOfWork:
             tasks=Tasks(connection, tenant),
             task_records=TaskRecords(connection, tenant),
             slots=Slots(connection, tenant),
+            webhooks=Webhooks(connection, tenant),
+            parked_messages=ParkedMessages(connection, tenant),
         )
 
 
@@ -140,6 +146,11 @@ class Storage:
         """
         self._listeners[due] = listener
 
+    def announce(self, due: Due) -> None:
+        """Say that what was committed leaves such a thing, where no unit of work did."""
+        if (listener := self._listeners.get(due)) is not None:
+            listener()
+
     @asynccontextmanager
     async def unit_of_work(self, tenant: str) -> AsyncGenerator[UnitOfWork]:
         """A READ COMMITTED transaction; ConflictError where a row refuses the change.
@@ -149,8 +160,8 @@ class Storage:
         async with self.transaction(tenant) as connection:
             work = UnitOfWork.of(connection, tenant)
             yield work
-        for due in work.left & self._listeners.keys():
-            self._listeners[due]()
+        for due in work.left:
+            self.announce(due)
 
     def within(self, transaction: object, tenant: str) -> UnitOfWork:
         """The repositories in a transaction that `transaction` has begun for this tenant and that
