@@ -25,9 +25,9 @@ from alga_workflows_core.api.keyset import (
 from alga_workflows_core.api.routers.definitions import DefinitionId
 from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.model import BY_KIND, Model
-from alga_workflows_core.runs.blocked import Blocked, BlockedOnQueue
+from alga_workflows_core.runs.blocked import Blocked, BlockedOnQueue, BlockedOnRetry
 from alga_workflows_core.runs.blocked_slot import BlockedOnSlot
-from alga_workflows_core.runs.blocked_waits import BlockedOnEvent, blocked_on
+from alga_workflows_core.runs.blocked_waits import BlockedOnWait
 from alga_workflows_core.runs.launch import LaunchRequest
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.storage.runs import RunRow
@@ -95,7 +95,9 @@ class RunDetailView(RunView):
     """A run with the payload that it was started with, and what holds it up."""
 
     payload: Json
-    blocked_on: list[Annotated[BlockedOnQueue | BlockedOnSlot | BlockedOnEvent, BY_KIND]]
+    blocked_on: list[
+        Annotated[BlockedOnQueue | BlockedOnRetry | BlockedOnSlot | BlockedOnWait, BY_KIND]
+    ]
 
 
 class StepView(Model):
@@ -180,13 +182,10 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
     async def get_run(run_id: UUID, caller: Reader) -> RunDetailView:
         """One run with its payload, and what holds it up."""
         row = await service.get(caller.tenant, run_id)
-        slot = await service.blocked_on_slot(caller.tenant, row)
-        waits = await service.open_waits(caller.tenant, run_id)
-        queues = [] if slot is not None else await blocked.on_queues(row)
+        told = await service.blocked_on(caller.tenant, row)
+        asked = await blocked.on_temporal(row, has_waits=bool(told))
         return RunDetailView(
-            **run_view(row).model_dump(),
-            payload=row.payload,
-            blocked_on=[*([] if slot is None else [slot]), *queues, *blocked_on(waits)],
+            **run_view(row).model_dump(), payload=row.payload, blocked_on=[*asked, *told]
         )
 
     @routes.get("/runs/{run_id}/steps")
