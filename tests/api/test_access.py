@@ -87,6 +87,7 @@ MAY: dict[str | None, str] = {
         POST /api/v1/runs/{nobody}/cancel
         POST /api/v1/runs/{nobody}/pause
         POST /api/v1/runs/{nobody}/resume
+        POST /api/v1/runs/{nobody}/retry
         POST /api/v1/runs/{nobody}/terminate
         POST /api/v1/parked-messages/{nobody}/retry
     """,

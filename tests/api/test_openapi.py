@@ -50,6 +50,7 @@ BODIES = {
     ("post", "/api/v1/runs/{run_id}/cancel"): "Operation",
     ("post", "/api/v1/runs/{run_id}/pause"): "Operation",
     ("post", "/api/v1/runs/{run_id}/resume"): "Operation",
+    ("post", "/api/v1/runs/{run_id}/retry"): "RetryRun",
     ("post", "/api/v1/runs/{run_id}/terminate"): "TerminateRun",
 }
 

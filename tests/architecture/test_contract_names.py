@@ -34,6 +34,7 @@ from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.reconciler import Reconciler
+from alga_workflows_core.runs.retrying import RunRetries
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.schedules.settings import ScheduleSettings
 from alga_workflows_core.storage.unit_of_work import Storage
@@ -110,6 +111,7 @@ API_PATHS = {
     "POST /api/v1/runs/{run_id}/cancel",
     "POST /api/v1/runs/{run_id}/pause",
     "POST /api/v1/runs/{run_id}/resume",
+    "POST /api/v1/runs/{run_id}/retry",
     "POST /api/v1/runs/{run_id}/terminate",
     "GET /api/v1/schemas/definition.json",
     "POST /api/v1/simulate",
@@ -215,6 +217,7 @@ async def api(database: Database) -> httpx.AsyncClient:
             operations=RunOperations(
                 storage=storage, executions=executions, reconciler=reconciler, closer=closer
             ),
+            retries=RunRetries(storage),
             processes=BoundedProcesses(),
             health=HealthMonitor([]),
             metrics=metrics,
@@ -344,6 +347,7 @@ async def test_names_of_tables(database: Database) -> None:
         "alga_event_refusals",
         "alga_run_slots",
         "alga_parked_messages",
+        "alga_run_checkpoints",
         "alga_version_events",
         "alga_wait_matches",
         "alga_webhooks",

@@ -35,6 +35,7 @@ from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.launch import Launcher
+from alga_workflows_core.runs.retrying import RunRetries
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.schedules.service import SchedulesUsing
 from alga_workflows_core.storage.migrate import check_revision
@@ -180,6 +181,7 @@ def _api(base: Base, work: _Work, health: HealthMonitor, stopping: asyncio.Event
         webhooks=webhooks(base, work.events.ingress),
         parked_messages=parked_messages(base),
         operations=work.runs.operations,
+        retries=RunRetries(base.storage),
         processes=BoundedProcesses(),
         health=health,
         metrics=base.metrics,

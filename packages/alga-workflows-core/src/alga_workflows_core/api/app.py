@@ -42,6 +42,7 @@ from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.operations import RunOperations
+from alga_workflows_core.runs.retrying import RunRetries
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.schedules.requests import ScheduleRequests
 from alga_workflows_core.schedules.service import ScheduleService
@@ -67,6 +68,7 @@ class ApiParts:
     events: EventDesk
     event_types: EventTypeService
     operations: RunOperations
+    retries: RunRetries
     schedules: ScheduleService
     schedule_requests: ScheduleRequests
     blocked: Blocked
@@ -99,7 +101,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
         runs.router(parts.runs, parts.blocked),
         waits.router(parts.decisions),
         tasks.router(parts.tasks, parts.task_answers),
-        operations.router(parts.operations),
+        operations.router(parts.operations, parts.retries),
         events.router(parts.ingress, parts.events),
         schedules.router(parts.schedules, parts.schedule_requests),
         event_types.router(parts.event_types),

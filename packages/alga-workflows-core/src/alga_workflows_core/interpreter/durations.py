@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from alga_workflows_core.calendars.durations import after, parse_duration
+from alga_workflows_core.definition.document import Definition
 from alga_workflows_core.errors import Category
 from alga_workflows_core.interpreter.visit import Visit
 from alga_workflows_core.types.json import Json
@@ -14,6 +15,15 @@ from alga_workflows_core.types.json import Json
 def due_after(text: str, now: datetime, zone: str) -> datetime:
     """The end of the duration `text` that begins `now`, in UTC. ValueError if it is none."""
     return after(parse_duration(text), now, zone)
+
+
+def due_of_run(definition: Definition, now: datetime) -> datetime | None:
+    """When the time of a run that begins now is over; None if it has no limit."""
+    if definition.timeout_ms is not None:
+        return now + timedelta(milliseconds=definition.timeout_ms)
+    if definition.timeout is None:
+        return None
+    return due_after(definition.timeout, now, definition.zone)
 
 
 def due_of(visit: Visit, duration: Json, milliseconds: int | None = None) -> datetime | None:

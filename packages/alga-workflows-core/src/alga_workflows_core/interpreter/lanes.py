@@ -49,13 +49,15 @@ class Lanes:
     """`count` lanes, all at the same time, or of a loop as many as it wants and the run has left.
 
     `walk` runs the lane with an index in its frame, from its node. `ended` is told how it ended and
-    says whether all stop; it is not asked about lanes that were stopped.
+    says whether all stop; it is not asked about lanes that were stopped. `deals`: whether an error
+    of a lane is not one of all.
     """
 
     visit: Visit
     count: int
     walk: WalkLane
     ended: LaneEnded
+    deals: Callable[[ErrorInfo], bool]
     wanted: int | None = None
     _scopes: dict[int, Scope] = field(default_factory=dict[int, Scope])
     _cancel: CancelScope = field(init=False)
@@ -81,9 +83,12 @@ class Lanes:
         first = sorted(int(index) for index in running)
         while len(first) < node["lim"] and (index := self._take()) is not None:
             first.append(index)
+        checkpoints = self.visit.run.checkpoints
+        checkpoints.opened(self.visit.path, self)
         await all_of(self._work(index) for index in first)
+        checkpoints.closed(self.visit.path)
         if running:
-            self._keep()
+            self.keep()
             return Settled()
         budget.give_back(node["lim"])
         for scope in self._scopes.values():
@@ -133,7 +138,9 @@ class Lanes:
         running = self._node["run"]
         scope = self._scopes.setdefault(index, self.visit.scope.branch())
         place = (*self.visit.frame.place, index)
-        frame = replace(self.visit.frame, scope=scope, cancel=self._cancel, place=place)
+        frame = replace(self.visit.frame, scope=scope, cancel=self._cancel, place=place).dealing(
+            self._deals
+        )
         await self.visit.effects.wait_until(_at_once, None, place)
         outcome = await self.walk(index, frame, running[str(index)]["n"])
         if isinstance(outcome, Settled):
@@ -155,12 +162,23 @@ class Lanes:
             return Stop(outcome)
         if "out" in self._node or isinstance(outcome, Cancelled):
             return None
-        return how_it_ended(self.ended, index, outcome, scope)
+        deals = self.visit.frame.dealing(self._deals).deals
+        return how_it_ended(
+            self.ended,
+            index,
+            outcome,
+            scope,
+            lambda error: self.visit.run.fails(error, deals),
+        )
+
+    def _deals(self, error: ErrorInfo) -> bool:
+        """What was stopped is not changed by how a lane ends."""
+        return "out" in self._node or self.deals(error)
 
     def _stop(self, outcome: Outcome) -> None:
         self._cancel.cancel(outcome.error if isinstance(outcome, Failed) else SIBLING)
 
-    def _keep(self) -> None:
+    def keep(self) -> None:
         """Write down what branches wrote, so that they can go on elsewhere."""
         running: JsonObject = self._node["run"]
         finished: JsonObject = {}
@@ -174,6 +192,12 @@ class Lanes:
                 finished[str(index)] = writes
         self._node["fin"] = finished
 
+    def unkeep(self) -> None:
+        """Take it out of the node again: they go on here."""
+        self._node.pop("fin", None)
+        for lane in cast("JsonObject", self._node["run"]).values():
+            lane.pop("v", None)
+
     def _restore(self) -> None:
         kept: list[tuple[str, Json]] = list(cast("JsonObject", self._node.pop("fin", {})).items())
         kept += [(index, lane.pop("v", [])) for index, lane in self._node["run"].items()]
@@ -181,11 +205,19 @@ class Lanes:
             self._scopes[int(index)] = self.visit.scope.branch(writes)
 
 
-def how_it_ended(ended: LaneEnded, index: int, outcome: Outcome, scope: Scope) -> Stop | None:
-    """What `ended` says. If what the lane gives cannot be had, that is how it failed."""
+def how_it_ended(
+    ended: LaneEnded,
+    index: int,
+    outcome: Outcome,
+    scope: Scope,
+    failed: Callable[[ErrorInfo], None],
+) -> Stop | None:
+    """What `ended` says. If what the lane gives cannot be had, that is how it failed, and
+    `failed` is told."""
     try:
         return ended(index, outcome, scope)
     except StepError as error:
+        failed(error.info)
         try:
             return ended(index, Failed(error.info), scope)
         except StepError as failure:

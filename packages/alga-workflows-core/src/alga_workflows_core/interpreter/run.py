@@ -4,13 +4,15 @@ The position of a run is its cursor: one small JSON object (a node) per composit
 walked, owned by its parent's node. What a composite step decides, it decides once and keeps in its
 node; nothing that lasts lives anywhere else. A list of steps keeps `{"i": index, "b": [seq, time]
 of the beginning of the step at that index, "n": its node}`. A step without a node has not begun:
-there is a safe point in front of it.
+there is a safe point in front of it; a list may hold its `base` as "z" then (`Frame`). One without
+a "b" has begun in the execution that this one is a retry of, which says so again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 from typing import cast
 
 from alga_workflows_core.definition.document import Definition
@@ -20,8 +22,10 @@ from alga_workflows_core.expressions.engine import Sources
 from alga_workflows_core.interpreter.backoff import Backoff
 from alga_workflows_core.interpreter.budget import LaneBudget
 from alga_workflows_core.interpreter.cancel import CancelScope
+from alga_workflows_core.interpreter.catching import is_fatal
+from alga_workflows_core.interpreter.checkpoints import Checkpoints, begins_anew, goes_on_in
 from alga_workflows_core.interpreter.concurrency import beside
-from alga_workflows_core.interpreter.durations import due_after
+from alga_workflows_core.interpreter.durations import due_of_run
 from alga_workflows_core.interpreter.effects import Effects, StepError
 from alga_workflows_core.interpreter.facts import (
     Fact,
@@ -46,11 +50,12 @@ from alga_workflows_core.interpreter.outcome import Cancelled, Failed, Outcome, 
 from alga_workflows_core.interpreter.runners import RUNNERS
 from alga_workflows_core.interpreter.scope import Scope
 from alga_workflows_core.interpreter.sizes import encoded_size
+from alga_workflows_core.interpreter.step_facts import of_end, of_step
 from alga_workflows_core.interpreter.variables import Variables
 from alga_workflows_core.interpreter.visit import Visit, Wake
 from alga_workflows_core.interpreter.weighing import state_weight
 from alga_workflows_core.types.json import Json, JsonObject
-from alga_workflows_core.types.states import RunStatus, StepStatus
+from alga_workflows_core.types.states import RunStatus
 
 STATE_FORMAT = 1
 """The number of the form in which a settled run is written down."""
@@ -59,7 +64,8 @@ STATE_FORMAT = 1
 class Run:
     """Drives `effects`; knows neither Temporal nor a database.
 
-    `state` is what `settled_state` answered in a former execution, else None: the run begins.
+    `state` is what `settled_state` answered in a former execution, or what `resuming` has made of
+    the checkpoint of one that has failed (its `retry` is true), else None: the run begins.
     ValueError if it has another format. `fixed_bytes`: what always travels with it besides the
     payload, its definition and the contracts of its actions. `check_result` holds the result
     against the definition's `resultSchema`; the error, if there is one, is how the run fails.
@@ -84,7 +90,8 @@ class Run:
         if held.get("format", STATE_FORMAT) != STATE_FORMAT:
             raise ValueError(f"the state has format {held['format']}; this reads {STATE_FORMAT}")
         self.lanes = LaneBudget(held.get("lanes", 1))
-        self._began = state is not None
+        self._began = state is not None and not held.get("retry", False)
+        self.checkpoints = Checkpoints(taken=held.get("checkpointed", False))
         self.cursor: JsonObject = held.get("cursor", {})
         self.meta: JsonObject = held.get("meta", {})
         self._seq: int = held.get("seq", 0)
@@ -118,9 +125,7 @@ class Run:
 
     @property
     def status(self) -> RunStatus:
-        """Where a run stands that has not ended: PAUSED, else PARKED if a step waits for an
-        operator, else RUNNING if an action is under way, else WAITING.
-        """
+        """Where a run stands that has not ended: PAUSED, PARKED, RUNNING or WAITING."""
         if self._holds():
             return RunStatus.PAUSED
         if self.waits.is_parked:
@@ -176,7 +181,11 @@ class Run:
 
     def settled_state(self) -> JsonObject:
         """All that another execution needs to go on, as JSON. Only when `run` has settled."""
+        return self._state()
+
+    def _state(self) -> JsonObject:
         reason = self._cancel.reason
+        taken = {"checkpointed": True} if self.checkpoints.taken else {}
         return {
             "format": STATE_FORMAT,
             "cursor": self.cursor,
@@ -188,9 +197,8 @@ class Run:
             "waits": self.waits.held,
             "paused": self._paused,
             "cancel": None if reason is None else reason.as_json(),
+            **taken,
         }
-
-    # -- what steps use -----------------------------------------------------------------------
 
     async def walk(self, steps: Sequence[Step], frame: Frame, node: JsonObject) -> Outcome:
         """Run `steps` from where `node` says; stops at the first that does not go through."""
@@ -216,7 +224,7 @@ class Run:
         *,
         settle: bool = True,
     ) -> Wake:
-        """Wait until `ready()` or `due`, or until the frame is cancelled or the run settles."""
+        """As `Walker.block`."""
 
         def wakes() -> bool:
             return ready() or frame.cancel.reason is not None or (settle and self._settling)
@@ -229,13 +237,22 @@ class Run:
             return Wake.READY
         return Wake.DUE if frame.cancel.reason is None else Wake.CANCELLED
 
+    def fails(
+        self,
+        error: ErrorInfo,
+        deals: Callable[[ErrorInfo], bool],
+        failed: JsonObject | None = None,
+    ) -> None:
+        """As `Walker.fails`."""
+        fatal = is_fatal(error)
+        if self._cancel.reason is None and (fatal or not deals(error)):
+            self.checkpoints.take(self._state, at_once=fatal, failed=failed)
+
     def observe(self, kind: Callable[..., Fact], **fields: Json) -> Fact:
         """Say that something happened now."""
         fact = kind(seq=self.number(), at=self.effects.now(), **fields)
         self.effects.observe(fact)
         return fact
-
-    # -----------------------------------------------------------------------------------------
 
     async def _safe_point(self, frame: Frame) -> Outcome:
         if await self.effects.safe_point():
@@ -263,15 +280,17 @@ class Run:
     async def _enter(self, step: Step, frame: Frame, node: JsonObject) -> Outcome:
         path = f"{frame.path}/{step.id}" if frame.path else step.id
         begins = "n" not in node
-        if begins:
-            fields = {"path": path, "step_id": step.id, "type": step.type, "name": step.name}
-            started = self.observe(StepStarted, **fields)
+        if "b" not in node:
+            started = self.observe(StepStarted, **of_step(step, path))
             node["b"] = [started.seq, started.at.isoformat()]
-            node["n"] = {}
+        if begins:
+            base = node.pop("z", frame.base)
+            node["n"] = {"z": base} if base else {}
         self._active[path] = None
         inner = cast("JsonObject", node["n"])
         held = Holding.new(inner, self.load, path) if begins else Holding.of(inner, self.load, path)
-        visit = Visit(path=path, step=step, held=held, frame=frame.at(path), run=self)
+        inside = replace(frame, path=path, base=inner.get("z", 0))
+        visit = Visit(path=path, step=step, held=held, frame=inside, run=self)
         outcome: Outcome
         try:
             if begins:
@@ -280,38 +299,26 @@ class Run:
         except StepError as error:
             outcome = Failed(error.info)
         self._active.pop(path, None)
+        if isinstance(outcome, Failed):
+            self._failed(visit, outcome.error, frame, node)
         if not isinstance(outcome, Settled):
             held.share.free()
-            self._ended(visit, outcome, cast("list[Json]", node["b"]))
+            self.observe(StepFinished, **of_end(visit, outcome, cast("list[Json]", node["b"])))
         return outcome
 
-    def _ended(self, visit: Visit, outcome: Outcome, began: list[Json]) -> None:
-        status, failure = StepStatus.SUCCEEDED, None
-        if isinstance(outcome, Failed):
-            status, failure = StepStatus.FAILED, outcome.error.as_json()
-        elif isinstance(outcome, Cancelled):
-            status, failure = StepStatus.CANCELED, outcome.reason.as_json()
-        self.observe(
-            StepFinished,
-            path=visit.path,
-            step_id=visit.step.id,
-            type=visit.step.type,
-            name=visit.step.name,
-            position=began[0],
-            started_at=datetime.fromisoformat(began[1]),
-            status=status,
-            output=visit.output,
-            error=failure,
-        )
+    def _failed(self, visit: Visit, error: ErrorInfo, frame: Frame, node: JsonObject) -> None:
+        """A step has failed: by itself, or with an error that has come up inside it before."""
+        if begins_anew(visit.step, visit.node):
+            on = None if goes_on_in(visit.step) else node
+            self.fails(error, frame.deals, on)
+        elif not frame.deals(error):
+            # It can only be done again as a whole, with what has succeeded in it.
+            self.checkpoints.taken = True
 
     def _observe_start(self) -> None:
         self.observe(RunStarted, payload=self._scope.payload)
-        definition = self._definition
-        now = self.effects.now()
-        if definition.timeout_ms is not None:
-            self._due = (now + timedelta(milliseconds=definition.timeout_ms)).isoformat()
-        elif definition.timeout is not None:
-            self._due = due_after(definition.timeout, now, self.zone).isoformat()
+        due = due_of_run(self._definition, self.effects.now())
+        self._due = None if due is None else due.isoformat()
 
     async def _walk_all(self) -> Outcome:
         # Of what happens at the same moment, the end of the run's time is the first.
@@ -327,6 +334,8 @@ class Run:
         due = datetime.fromisoformat(self._due)
         await self.effects.wait_until(lambda: self._over, due, what=RUN_TIMEOUT)
         if not self._over:
+            if self._cancel.reason is None:
+                self.checkpoints.take(self._state, at_once=False)
             self.cancel("The run took longer than its timeout.", code=RUN_TIMEOUT)
 
     def _finish(self, outcome: Outcome) -> Finished:

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, cast
 
 from alga_workflows_core.definition.steps.union import Step
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.interpreter.backoff import Backoff
 from alga_workflows_core.interpreter.budget import LaneBudget
+from alga_workflows_core.interpreter.checkpoints import Checkpoints
 from alga_workflows_core.interpreter.effects import Effects, StepError
 from alga_workflows_core.interpreter.facts import Fact
 from alga_workflows_core.interpreter.frame import Frame
@@ -34,7 +35,8 @@ class Wake(Enum):
 
 class Walker(Protocol):
     """The run, as far as steps use it. `acting`: how many actions are under way; `backoffs`: the
-    steps that wait to be tried again, by path; `load`: how much it carries.
+    steps that wait to be tried again, by path; `load`: how much it carries; `checkpoints`: how it
+    stood when the error came that ends it.
     """
 
     effects: Effects
@@ -45,6 +47,7 @@ class Walker(Protocol):
     acting: int
     backoffs: dict[str, Backoff]
     waits: OpenWaits
+    checkpoints: Checkpoints
 
     async def walk(self, steps: Sequence[Step], frame: Frame, node: JsonObject) -> Outcome:
         """Run `steps` from where `node` says; stops at the first that does not go through."""
@@ -63,6 +66,17 @@ class Walker(Protocol):
 
     async def hold(self, frame: Frame) -> bool:
         """Wait as long as the run is paused; whether it settles meanwhile."""
+        ...
+
+    def fails(
+        self,
+        error: ErrorInfo,
+        deals: Callable[[ErrorInfo], bool],
+        failed: JsonObject | None = None,
+    ) -> None:
+        """An error comes up. If the run ends with it, because nothing around `deals` with it, how
+        the run stands is kept, with `failed` (a list of steps) as where a retry begins anew.
+        """
         ...
 
     def observe(self, kind: Callable[..., Fact], **fields: Json) -> Fact:
@@ -90,6 +104,16 @@ class Visit:
     def node(self) -> JsonObject:
         """The step's part of the cursor."""
         return self.held.node
+
+    @property
+    def series(self) -> int:
+        """The series of attempts that its call is in."""
+        return self.base + cast("int", self.node.get("o", 1))
+
+    @property
+    def base(self) -> int:
+        """What its ordinals begin behind."""
+        return cast("int", self.node.get("z", 0))
 
     @property
     def scope(self) -> Scope:

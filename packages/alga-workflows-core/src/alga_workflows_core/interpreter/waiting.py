@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alga_workflows_core.errors import ErrorInfo
 from alga_workflows_core.interpreter import sizes
@@ -74,23 +74,11 @@ async def _until_over(
     visit: Visit, held: Holding, describe: Callable[[], Sequence[Wait]], places: bool
 ) -> Wake:
     """SETTLED while they are open; else they are closed, and the node says how they ended."""
-    run, effects, node = visit.run, visit.effects, held.node
+    run, node = visit.run, held.node
     if "ws" not in node:
-        waits = describe()
-        held.keep({"ws": [_as_json(wait) for wait in waits]}, places=places)
-        _expect(visit, held, waits)
-        for wait in waits:
-            run.observe(
-                WaitOpened,
-                path=wait.path,
-                key=wait.key,
-                wait=wait.kind,
-                due=wait.due,
-                detail=wait.detail,
-            )
-            early = await effects.open_wait(wait)
-            if early is not None:
-                run.waits.resolve(wait.key, early)
+        await _open(visit, held, describe(), places)
+    elif any(value["key"] is None for value in node["ws"]):
+        await _open(visit, held, _open_again(visit, held), places)
     waits = [_from_json(visit, value) for value in node["ws"]]
     for wait in waits:
         run.waits.expect(wait)
@@ -108,6 +96,41 @@ async def _until_over(
     return wake
 
 
+async def _open(visit: Visit, held: Holding, waits: Sequence[Wait], places: bool) -> None:
+    """Open those that nothing has resolved yet."""
+    run = visit.run
+    held.keep({"ws": [_as_json(wait) for wait in waits]}, places=places)
+    _expect(visit, held, waits)
+    for wait in waits:
+        if run.waits.resolution(wait.key) is not None:
+            continue
+        run.observe(
+            WaitOpened,
+            path=wait.path,
+            key=wait.key,
+            wait=wait.kind,
+            due=wait.due,
+            detail=wait.detail,
+        )
+        early = await visit.effects.open_wait(wait)
+        if early is not None:
+            run.waits.resolve(wait.key, early)
+
+
+def _open_again(visit: Visit, held: Holding) -> list[Wait]:
+    """The waits of a step that had got some of what it waits for when its run failed: for the rest
+    it waits anew, for as long as it was to wait then."""
+    values: list[JsonObject] = held.node["ws"]
+    held.drop("ws")
+    now = visit.effects.now()
+    waits: list[Wait] = []
+    for value in values:
+        due = None if value["for"] is None else (now + timedelta(seconds=value["for"])).isoformat()
+        key = value["key"] or next_key(visit)
+        waits.append(_from_json(visit, {**value, "key": key, "due": due}))
+    return waits
+
+
 def _expect(visit: Visit, held: Holding, waits: Sequence[Wait]) -> None:
     """All of them or none, before any is open."""
     try:
@@ -123,7 +146,7 @@ def _expect(visit: Visit, held: Holding, waits: Sequence[Wait]) -> None:
 def next_key(visit: Visit, mark: str = "") -> str:
     """A key for one more wait of this step: its path, `mark`, and how many there were."""
     visit.node["w"] = visit.node.get("w", 0) + 1
-    return f"{visit.path}{mark}#{visit.node['w']}"
+    return f"{visit.path}{mark}#{visit.base + visit.node['w']}"
 
 
 async def _close(visit: Visit, wait: Wait, wake: Wake) -> JsonObject | None:

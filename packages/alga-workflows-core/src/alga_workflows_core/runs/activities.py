@@ -14,6 +14,7 @@ from alga_workflows_core.errors import AlgaError
 from alga_workflows_core.interpreter.effects import StepError
 from alga_workflows_core.interpreter.working_time import OWN_CALENDAR, working_time_due
 from alga_workflows_core.runs.calendars import Calendars
+from alga_workflows_core.runs.checkpoints import keep_checkpoint
 from alga_workflows_core.runs.perform_activity import PerformActivity
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.waits import WaitDesk
@@ -74,6 +75,8 @@ class RunActivities:
             )
             if not newer and await self._rows.is_over(work, identity):
                 return FlushResult(work=request.work)
+            if request.checkpoint is not None:
+                await keep_checkpoint(work, identity, request.checkpoint)
             if request.opens is not None:
                 resolution = await self._waits.open(work, identity, request.opens)
             if request.closes is not None:

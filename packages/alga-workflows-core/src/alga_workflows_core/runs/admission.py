@@ -25,7 +25,7 @@ from alga_workflows_core.runs.queueing import Demand, Place, place_of
 from alga_workflows_core.storage.runs import NewRun, RunRow
 from alga_workflows_core.storage.schedule_fires import SCHEDULE_TRIGGER, schedule_of_key
 from alga_workflows_core.storage.slots import SlotKey, slot_of_schedule
-from alga_workflows_core.storage.unit_of_work import UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, UnitOfWork
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import SlotState
 
@@ -111,6 +111,31 @@ async def reinstate(work: UnitOfWork, run: RunRow, document: JsonObject) -> None
             await work.slots.lock(each.key)
             place = Place(SlotState.HELD)
         await enter(work, each, place, run.id)
+
+
+async def readmit(work: UnitOfWork, run: RunRow, document: JsonObject) -> None:
+    """Have a run begin that was queued anew, when it has the slots that it needs.
+
+    It takes one of its schedule, which it does not wait for: that is for its next occurrences. Of
+    its definition it needs one like any new run. NoSlotError, InputError `CONCURRENCY_KEY_INVALID`.
+    """
+    demands: list[Demand] = []
+    if run.trigger_type == SCHEDULE_TRIGGER:
+        demands.append(OfSchedule(id=schedule_of_key(run.execution_key), overlap="allow").demand)
+    demand = await demand_of(document, run.payload, run.id)
+    if demand is not None:
+        demands.append(demand)
+    due = True
+    for each in demands:
+        place = await _place_above(work, each, run.parent_run_id, run.parent_wait_id)
+        if place is None:
+            await work.slots.lock(each.key)
+            place = await place_of(work, each, run.id)
+        await enter(work, each, place, run.id)
+        due = due and place.state is SlotState.HELD
+    if due:
+        await work.open_runs.make_due(run.id)
+        work.leaves(Due.STARTS)
 
 
 async def enter(work: UnitOfWork, demand: Demand, place: Place, run_id: UUID) -> None:

@@ -16,6 +16,7 @@ from alga_workflows_core.runs.projection import Projection, project
 from alga_workflows_core.storage.runs import RunChange
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.temporal.wire import Batch, RunIdentity
+from alga_workflows_core.types.states import RunStatus
 
 log = structlog.get_logger()
 
@@ -57,6 +58,8 @@ class RowWriter:
         newer = await work.runs.apply(rows.run)
         if newer and rows.closes_run:
             await after_end(work, _ended(identity, rows.run))
+            if identity.epoch and rows.run.status is RunStatus.SUCCEEDED:
+                await work.checkpoints.forget(identity.run_id)
         if newer or not await self.is_over(work, identity):
             await work.steps.apply(identity.run_id, rows.steps)
             await work.waits.open(rows.opened)

@@ -14,6 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.runs.checkpoints import kept_before
 from alga_workflows_core.runs.closing import RunCloser
 from alga_workflows_core.runs.reconciler import Reconciler
 from alga_workflows_core.runs.stopping import stop_execution
@@ -24,6 +25,7 @@ from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.names import RUN_WORKFLOW, TASK_QUEUE, workflow_id
 from alga_workflows_core.temporal.wire import Lineage, RunInput
+from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import RunStatus
 
 log = structlog.get_logger()
@@ -91,6 +93,7 @@ class RunStarter:
             if run is None:
                 return
             version = await work.definitions.version(run.definition_id, run.version)
+            kept = await kept_before(work, run, run.epoch) if run.epoch else None
         if version is None:
             await self._refuse(
                 tenant,
@@ -99,13 +102,18 @@ class RunStarter:
                 f"Version {run.version} of definition {run.definition_id!r} is not there.",
             )
             return
+        if run.epoch and await self._has_begun(run):
+            self._metrics.run_start("repeated")
+            await self._reconciler.heal(tenant, run_id)
+            return
+        state = None if kept is None else (await kept.resumed(version, run.epoch)).state
         try:
             handle = await self._client.start_workflow(
                 RUN_WORKFLOW,
-                _start_input(tenant, run, version),
+                _start_input(tenant, run, version, state),
                 id=workflow_id(run_id),
                 task_queue=TASK_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_reuse_policy=_reuse(run),
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 task_timeout=self._task_timeout,
                 rpc_timeout=RPC_TIMEOUT,
@@ -121,6 +129,14 @@ class RunStarter:
         else:
             self._metrics.run_start("started")
             await self._started(tenant, run, handle.first_execution_run_id)
+
+    async def _has_begun(self, run: RunRow) -> bool:
+        """Whether Temporal has, or had, an execution of this epoch, not of a former one only."""
+        newest = await self._executions.newest(run.id)
+        if newest is None or newest.is_open:
+            # An open one is found by the start itself.
+            return False
+        return (await self._executions.start_input(newest)).epoch >= run.epoch
 
     async def _started(self, tenant: str, run: RunRow, temporal_run_id: str | None) -> None:
         """From here on the reconciler asks Temporal about the run, until its first rows come."""
@@ -171,7 +187,16 @@ def _lineage(run: RunRow) -> Lineage | None:
     )
 
 
-def _start_input(tenant: str, run: RunRow, version: VersionRow) -> RunInput:
+def _reuse(run: RunRow) -> WorkflowIDReusePolicy:
+    """A retry comes after an execution that has failed; nothing else does."""
+    if run.epoch:
+        return WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY
+    return WorkflowIDReusePolicy.REJECT_DUPLICATE
+
+
+def _start_input(
+    tenant: str, run: RunRow, version: VersionRow, state: JsonObject | None
+) -> RunInput:
     return RunInput.model_validate(
         {
             "runId": run.id,
@@ -188,5 +213,6 @@ def _start_input(tenant: str, run: RunRow, version: VersionRow) -> RunInput:
             "payload": run.payload,
             "definition": version.parsed(),
             "actions": version.actions,
+            "state": state,
         }
     )

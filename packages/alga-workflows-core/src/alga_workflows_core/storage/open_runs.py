@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, cast, func, select, update
+from sqlalchemy import ColumnElement, and_, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -156,11 +156,44 @@ class OpenRuns:
         )
         return closed.one_or_none() is not None
 
-    async def has_last_word(self, run_id: UUID, epoch: int) -> bool:
-        """Whether this epoch was closed with `close`, so that its facts come too late."""
-        found = await self._connection.scalar(
-            select(runs.c.id).where(self._is(run_id), runs.c.epoch >= epoch, runs.c.seq == LAST_SEQ)
+    async def reopen(self, seen: RunRow, version: int) -> bool:
+        """Begin the next epoch of a run that has ended: it is QUEUED and not due, as if it had
+        never been started; False if the row is not as it was seen."""
+        reopened = await self._connection.execute(
+            update(runs)
+            .where(self._is_as(seen))
+            .values(
+                status=RunStatus.QUEUED,
+                epoch=seen.epoch + 1,
+                seq=0,
+                version=version,
+                result=None,
+                error=None,
+                started_at=None,
+                closed_at=None,
+                temporal_run_id=None,
+                stop_request=None,
+                start_attempts=0,
+                start_due_at=None,
+                updated_at=func.clock_timestamp(),
+            )
+            .returning(runs.c.id)
         )
+        return reopened.one_or_none() is not None
+
+    async def make_due(self, run_id: UUID) -> None:
+        """Have a queued run started now."""
+        await self._connection.execute(
+            update(runs)
+            .where(self._is(run_id), runs.c.status == RunStatus.QUEUED)
+            .values(start_due_at=func.clock_timestamp(), updated_at=func.clock_timestamp())
+        )
+
+    async def has_last_word(self, run_id: UUID, epoch: int) -> bool:
+        """Whether this epoch was closed with `close`, or a later one has begun, so that its facts
+        come too late."""
+        over = or_(runs.c.epoch > epoch, and_(runs.c.epoch == epoch, runs.c.seq == LAST_SEQ))
+        found = await self._connection.scalar(select(runs.c.id).where(self._is(run_id), over))
         return found is not None
 
     async def waited_for(self, run_id: UUID) -> list[tuple[UUID, UUID]]:

@@ -21,6 +21,7 @@ from alga_workflows_core.storage.across_tenants import AcrossTenants
 from alga_workflows_core.storage.advertised_actions import AdvertisedActions
 from alga_workflows_core.storage.api_keys import ApiKeys
 from alga_workflows_core.storage.calendars import Calendars
+from alga_workflows_core.storage.checkpoints import RunCheckpoints
 from alga_workflows_core.storage.data import Data
 from alga_workflows_core.storage.definitions import Definitions
 from alga_workflows_core.storage.deliveries import Deliveries
@@ -95,6 +96,7 @@ class UnitOfWork:
     slots: Slots
     webhooks: Webhooks
     parked_messages: ParkedMessages
+    checkpoints: RunCheckpoints
     left: set[Due] = field(default_factory=set[Due])
 
     def leaves(self, due: Due) -> None:
@@ -131,6 +133,7 @@ class UnitOfWork:
             slots=Slots(connection, tenant),
             webhooks=Webhooks(connection, tenant),
             parked_messages=ParkedMessages(connection, tenant),
+            checkpoints=RunCheckpoints(connection, tenant),
         )
 
 

@@ -60,7 +60,8 @@ class Outbox:
         """Whether the rows do not say what is, and nobody is telling them."""
         if self._sending or self.run is None:
             return False
-        return bool(self._facts) or self._telling or self.run.status is not self._told
+        kept = self.run.checkpoints.text is not None
+        return kept or bool(self._facts) or self._telling or self.run.status is not self._told
 
     @property
     def is_small(self) -> bool:
@@ -110,6 +111,7 @@ class Outbox:
         if only_if is not None and not only_if():
             return FlushResult()
         self._sending = True
+        checkpoint = None if self.run is None else self.run.checkpoints.collect()
         request = FlushRequest(
             run=self._identity,
             temporal_run_id=workflow.info().run_id,
@@ -118,6 +120,7 @@ class Outbox:
             closes=closes,
             detaches=detaches,
             work=self._stopwatch.milliseconds(),
+            checkpoint=checkpoint,
         )
         try:
             result = await workflow.execute_local_activity(

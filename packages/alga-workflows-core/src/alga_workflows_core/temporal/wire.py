@@ -187,6 +187,7 @@ class FlushRequest(Model):
     child that is started and not waited for.
 
     `work` is how many milliseconds the workflow's own code has worked since it last asked.
+    `checkpoint`: of a run that is going to fail, where a retry goes on (`interpreter.checkpoints`).
     """
 
     run: RunIdentity
@@ -196,6 +197,15 @@ class FlushRequest(Model):
     closes: ClosedWait | None = None
     detaches: OpenedWait | None = None
     work: int = 0
+    checkpoint: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_absent_checkpoint(self, write: SerializerFunctionWrapHandler) -> JsonObject:
+        # Histories of runs that do not fail do not know the field.
+        written: JsonObject = write(self)
+        if self.checkpoint is None:
+            written.pop("checkpoint", None)
+        return written
 
 
 class FlushResult(Model):

@@ -15,6 +15,7 @@ from alga_workflows_core.api.body import read_model
 from alga_workflows_core.api.routers.runs import RunView, run_view
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.runs.operations import RunOperations
+from alga_workflows_core.runs.retrying import RunRetries
 
 MAX_REASON = 500
 
@@ -31,12 +32,43 @@ class TerminateRun(Model):
     reason: Annotated[str, Field(min_length=1, max_length=MAX_REASON)]
 
 
-def router(operations: RunOperations) -> APIRouter:
-    """Endpoints over `operations`."""
+class RetryRun(Model):
+    """`version` absent: that of the run. `epoch`: only if the run is still in this one, so that the
+    request may be sent again. `reason` is for people.
+    """
+
+    reason: Annotated[str, Field(max_length=MAX_REASON)] = ""
+    version: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+    epoch: Annotated[int | None, Field(ge=0, le=2**31 - 1)] = None
+
+
+def router(operations: RunOperations, retries: RunRetries) -> APIRouter:
+    """Endpoints over `operations` and `retries`."""
     routes = APIRouter(tags=["runs"])
+    _add_retrying(routes, retries)
     _add_ending(routes, operations)
     _add_pausing(routes, operations)
     return routes
+
+
+def _add_retrying(routes: APIRouter, retries: RunRetries) -> None:
+    @routes.post(
+        "/runs/{run_id}/retry",
+        status_code=HTTPStatus.ACCEPTED,
+        openapi_extra=openapi.body(RetryRun, required=False),
+    )
+    async def retry_run(run_id: UUID, request: Request, caller: Operator) -> RunView:
+        """Have a run that failed go on at the step that failed; 409 if it cannot."""
+        body = await read_model(request, RetryRun, empty=RetryRun())
+        row = await retries.retry(
+            caller.tenant,
+            run_id,
+            by=caller.name,
+            reason=body.reason,
+            version=body.version,
+            epoch=body.epoch,
+        )
+        return run_view(row)
 
 
 def _add_ending(routes: APIRouter, operations: RunOperations) -> None:

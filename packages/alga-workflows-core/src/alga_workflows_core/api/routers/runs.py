@@ -69,8 +69,8 @@ class StartedView(Model):
 class RunView(Model):
     """A run; `result` and `error` are null until it has ended. `label` is what `state.set` says.
 
-    Of a run that another one has started, `parentRunId` is that, `rootRunId` the first of them all,
-    and `depth` how many are above it.
+    `epoch`: how often it was retried. Of a run that another one has started, `parentRunId` is that,
+    `rootRunId` the first of them all, and `depth` how many are above it.
     """
 
     run_id: UUID
@@ -84,6 +84,7 @@ class RunView(Model):
     error: JsonObject | None
     created_at: datetime
     created_by: str
+    epoch: int
     started_at: datetime | None
     closed_at: datetime | None
     parent_run_id: UUID | None

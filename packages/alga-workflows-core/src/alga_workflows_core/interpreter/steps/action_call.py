@@ -84,7 +84,7 @@ def _call(step: ActionStep, visit: Visit, number: int) -> ActionCall:
         version=config.version,
         input=node["in"],
         secrets=node["sec"],
-        series=cast("int", node.get("o", 1)),
+        series=visit.series,
         attempt=number,
         retry=step.retry,
         first_at=datetime.fromisoformat(node["t"]),

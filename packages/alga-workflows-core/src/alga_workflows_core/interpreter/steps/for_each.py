@@ -76,14 +76,21 @@ class _Loop:
 
     async def _in_turn(self) -> Outcome:
         node, scope = self.visit.node, self.visit.scope
+        frame = self.visit.frame.dealing(self._deals)
         node.setdefault("k", 0)
         while (index := cast("int", node["k"])) < len(self._items):
-            outcome = await self._walk(index, self.visit.frame, node.setdefault("s", {}))
+            outcome = await self._walk(index, frame, node.setdefault("s", {}))
             if isinstance(outcome, Settled | Cancelled):
                 return outcome
             if isinstance(outcome, Broke):
                 break
-            stop = how_it_ended(self._ended, index, outcome, scope)
+            stop = how_it_ended(
+                self._ended,
+                index,
+                outcome,
+                scope,
+                lambda error: self.visit.run.fails(error, frame.deals),
+            )
             if stop is not None:
                 return stop.outcome
             node["k"] = index + 1
@@ -96,6 +103,7 @@ class _Loop:
             count=len(self._items),
             walk=self._walk,
             ended=self._ended,
+            deals=self._deals,
             wanted=self.visit.node["c"],
         )
         outcome = await lanes.run()
@@ -127,6 +135,9 @@ class _Loop:
             given: Json = {"ok": True, "value": value} if policy == "collect" else value
             held.put("res", str(index), given)
         return None
+
+    def _deals(self, _error: ErrorInfo) -> bool:
+        return self.step.on_item_error != "fail"
 
     def _break_refused(self, index: int) -> StepError:
         """Which items have begun is left to chance, so none of them can end the loop."""

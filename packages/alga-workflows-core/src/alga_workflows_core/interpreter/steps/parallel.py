@@ -33,7 +33,13 @@ class _Parallel:
         if "res" not in node:
             self.visit.held.keep({"res": {}})
         count = len(step.branches)
-        lanes = Lanes(visit=self.visit, count=count, walk=self._walk, ended=self._ended)
+        lanes = Lanes(
+            visit=self.visit,
+            count=count,
+            walk=self._walk,
+            ended=self._ended,
+            deals=lambda _: step.join != "all",
+        )
         outcome = await lanes.run()
         if outcome is not None:
             return outcome

@@ -32,7 +32,8 @@ async def run(step: SagaStep, visit: Visit) -> Outcome:
     node.setdefault("ph", "do")
     while True:
         if node["ph"] == "do":
-            outcome = await visit.walk(step.steps, frame=_inside(visit, stack))
+            inside = _inside(visit, stack).dealing(lambda _: step.on_failure == "park")
+            outcome = await visit.walk(step.steps, frame=inside)
             if not isinstance(outcome, Failed | Cancelled) or _ends_at_once(outcome):
                 _hand_up(visit, stack, outcome)
                 return outcome
@@ -129,7 +130,7 @@ async def _act(visit: Visit, entry: JsonObject) -> ErrorInfo | None:
         version=entry["v"],
         input=entry["in"],
         secrets=entry["sec"],
-        series=cast("int", visit.node.get("o", 1)),
+        series=visit.series,
     )
     tried = await perform(visit, call)
     return None if isinstance(tried, Succeeded) else tried.error

@@ -19,7 +19,8 @@ async def run(step: TryCatchStep, visit: Visit) -> Outcome:
     node = visit.node
     node.setdefault("ph", "try")
     if node["ph"] == "try":
-        outcome = await visit.walk(step.attempt)
+        inside = visit.frame.dealing(lambda error: _catches(step, visit, error))
+        outcome = await visit.walk(step.attempt, frame=inside)
         if isinstance(outcome, Settled):
             return outcome
         if isinstance(outcome, Failed) and _catches(step, visit, outcome.error):
