@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from alga_workflows_core.interpreter.run import Run
+from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.temporal.names import wait_id
 from alga_workflows_core.temporal.outbox import Outbox
 from alga_workflows_core.temporal.wire import EventSignal, RunInput, SignalledEvent, WakeSignal
@@ -55,13 +56,27 @@ class Told:
             for wait in self._run.waits.open
         ]
 
+    def backoffs(self) -> list[JsonObject]:
+        """What is to be tried again."""
+        return [
+            {
+                "path": each.path,
+                "attempt": each.attempt,
+                "due": each.due.isoformat(),
+                "since": None if each.since is None else each.since.isoformat(),
+                "code": each.code,
+            }
+            for each in self._run.backoffs.values()
+        ]
+
     def _tell(self, signal: JsonObject) -> None:
         try:
             told = EventSignal.model_validate(signal, by_alias=True, by_name=False)
             # It may have NaN in it, which is no JSON.
-            size = len(json.dumps(told.payload, allow_nan=False))
+            json.dumps(told.payload, allow_nan=False)
         except (ValidationError, ValueError):
             return
+        size = encoded_size(told.payload)
         is_small = size <= MAX_PAYLOAD_BYTES
         self._events += 1
         self._outbox.add_event(
