@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 from sqlalchemy import text
 
@@ -23,7 +25,7 @@ async def test_events_that_are_accepted_together_are_found_in_their_order(
     async with inboxes.storage.database.connect() as connection:
         positions = list(await connection.scalars(text(statement), {"ids": staged}))
     assert positions == list(range(positions[0], positions[0] + count))
-    found = []
+    found: list[UUID | None] = []
     for _ in range(min(count, 10)):
         wait = inboxes.wait(run)
         await inboxes.open(run, wait)
