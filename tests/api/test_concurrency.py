@@ -52,6 +52,8 @@ async def test_a_run_too_many_waits_its_turn(service: Service) -> None:
     assert blocked.pop("since") >= run["createdAt"]
     assert blocked == {
         "kind": "slot",
+        "of": "definition",
+        "id": "serial",
         "key": "a",
         "limit": 1,
         "position": 2,

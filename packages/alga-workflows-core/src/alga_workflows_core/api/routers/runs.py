@@ -20,7 +20,7 @@ from alga_workflows_core.api.keyset import (
     Page,
     decode_numbers,
     decode_time_and_id,
-    encode,
+    page_of,
 )
 from alga_workflows_core.api.routers.definitions import DefinitionId
 from alga_workflows_core.definition.identifiers import DEFINITION_ID
@@ -176,11 +176,7 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
             status=status,
             parent=parent,
         )
-        last = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[run_view(row) for row in rows[:limit]],
-            next=None if last is None else encode(last.created_at.isoformat(), str(last.id)),
-        )
+        return page_of(rows, limit, run_view, lambda row: (row.created_at, row.id))
 
     @routes.get("/runs/{run_id}")
     async def get_run(run_id: UUID, caller: Reader) -> RunDetailView:
@@ -203,11 +199,7 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
         rows = await service.steps(
             caller.tenant, run_id, after=decode_numbers(after), limit=limit + 1
         )
-        last = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[_step(row) for row in rows[:limit]],
-            next=None if last is None else encode(str(last.epoch), str(last.position)),
-        )
+        return page_of(rows, limit, _step, lambda row: (row.epoch, row.position))
 
 
 def run_view(row: RunRow) -> RunView:
