@@ -13,8 +13,8 @@ from alga_workflows_core.definition.identity import document_text
 from alga_workflows_core.errors import ConflictError, InputError, NotFoundError, PreconditionError
 from alga_workflows_core.schedules.checking import document_of, fault_of
 from alga_workflows_core.schedules.document import ScheduleDocument
-from alga_workflows_core.schedules.ports import Condition
 from alga_workflows_core.schedules.preview import PreviewLine, preview
+from alga_workflows_core.storage.condition import Condition, require
 from alga_workflows_core.storage.schedule_fires import FireRow
 from alga_workflows_core.storage.schedules import ScheduleContent, ScheduleRow
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
@@ -198,16 +198,12 @@ async def existing(work: UnitOfWork, schedule_id: str, *, lock: bool = False) ->
 
 
 def _require(condition: Condition | None, schedule_id: str, present: ScheduleRow | None) -> None:
-    current = None if present is None else present.hash
-    if condition is None or condition.allows(current):
-        return
-    is_there = "is not there" if current is None else f"has the content {current}"
-    raise ScheduleChangedError(
-        f"The schedule {schedule_id!r} {is_there}, which is not what the request asks for.",
-        path=condition.refused_by(current),
-        remedy="Send it without If-Match."
-        if current is None
-        else f"GET /api/v1/schedules/{schedule_id} and decide again, with its ETag.",
+    require(
+        condition,
+        None if present is None else present.hash,
+        what=f"The schedule {schedule_id!r}",
+        at=f"/api/v1/schedules/{schedule_id}",
+        changed=ScheduleChangedError,
     )
 
 
