@@ -38,7 +38,3 @@ class StartsRun(Protocol):
         or InputError if there will be none whenever this is repeated.
         """
         ...
-
-    def started(self) -> None:
-        """Such a transaction has been committed."""
-        ...
