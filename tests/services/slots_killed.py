@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from tests.services.command import Command, client, eventually, running
 MODULE = "tests.services.chaos_worker"
 WORKERS = 2
 PATIENCE = 600.0
-# A worker that is just starting has nothing to lose.
-LIFE_SECONDS = (1.0, 2.5)
+# After somebody has entered a place: a worker that has begun nothing has nothing to lose.
+MOST_SECONDS_MORE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ async def occupied(
             for number in range(runs):
                 for identity, key in (("solo", "a"), ("pair", "ab"[number % 2])):
                     started[await _start(api, identity, key)] = number
-        await _ended(url, workers.kill_until(kills))
+        await _ended(url, workers.kill_until(kills, url))
     return await _found(url, workers.kills, started)
 
 
@@ -129,19 +130,30 @@ class _Workers:
     def first(self) -> Command:
         return self._commands[0]
 
-    async def kill_until(self, kills: int) -> None:
-        while self.kills < kills:
-            index = self._chance.randrange(WORKERS)
-            command = self._commands[index]
-            await command.url()
-            await asyncio.sleep(self._chance.uniform(*LIFE_SECONDS))
-            command.kill()
-            await command.ended()
-            self.kills += 1
-            self._commands[index] = await self._another()
+    async def kill_until(self, kills: int, url: str) -> None:
+        """Kill one, each time that somebody has entered a place since the last kill."""
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+            before = 0
+            while self.kills < kills:
+                index = self._chance.randrange(WORKERS)
+                command = self._commands[index]
+                await command.url()
+                more = partial(_entered, connection, beyond=before)
+                before = await eventually(more, "somebody entered", seconds=PATIENCE)
+                await asyncio.sleep(self._chance.uniform(0, MOST_SECONDS_MORE))
+                command.kill()
+                await command.ended()
+                self.kills += 1
+                self._commands[index] = await self._another()
 
     async def _another(self) -> Command:
         return await self._stack.enter_async_context(running(environ=self._environ, module=MODULE))
+
+
+async def _entered(connection: psycopg.AsyncConnection[Any], *, beyond: int) -> int | None:
+    found = await connection.execute("SELECT count(*) FROM chaos_entered")
+    row = await found.fetchone()
+    return row[0] if row is not None and row[0] > beyond else None
 
 
 async def _ended(url: str, killing: Any) -> None:

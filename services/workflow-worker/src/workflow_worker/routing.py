@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from alga_workflows_core.actions.perform import Performer
@@ -12,12 +13,11 @@ from alga_workflows_core.events.accepting import Acceptor
 from alga_workflows_core.events.desk import EventDesk
 from alga_workflows_core.events.ingress import Ingress
 from alga_workflows_core.events.relay import Relay
+from alga_workflows_core.events.retention import EVERY, EventRetention
 from alga_workflows_core.events.triggers import TriggerDeliveries
 from alga_workflows_core.events.types import JudgesByType
 from alga_workflows_core.events.waits import EventWaitRules
-from alga_workflows_core.infra.supervisor import (
-    Service,
-)
+from alga_workflows_core.infra.supervisor import PeriodicService, Service
 from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.calendars import StoredCalendars
 from alga_workflows_core.runs.cancelling import CancelDeliveries
@@ -65,8 +65,20 @@ def routing(base: Base, launcher: Launcher, runs: Keeping) -> Routing:
     return Routing(
         ingress=Ingress(storage, types),
         desk=EventDesk(storage),
-        services=(accept, deliver, each_second("task-clock", TaskClock(storage).look)),
+        services=(
+            accept,
+            deliver,
+            each_second("task-clock", TaskClock(storage).look),
+            _retention(base),
+        ),
     )
+
+
+def _retention(base: Base) -> PeriodicService:
+    keep = timedelta(days=base.settings.events.retention)
+    retention = EventRetention(base.storage, base.metrics, keep=keep)
+    # It is some process's turn each interval; this asks whether it is ours.
+    return PeriodicService("event-retention", EVERY.total_seconds() / 2, retention.remove_old)
 
 
 def activities(base: Base, launcher: Launcher) -> Sequence[Callable[..., Awaitable[Any]]]:

@@ -115,6 +115,16 @@ workflow_runs = Table(
     ),
     Index("workflow_runs_by_id", "id"),
     Index(
+        "workflow_runs_open",
+        "tenant",
+        "definition_id",
+        "version",
+        "created_at",
+        postgresql_where=text(
+            "status IN ('QUEUED', 'STARTING', 'RUNNING', 'WAITING', 'PAUSED', 'PARKED')"
+        ),
+    ),
+    Index(
         "workflow_runs_of_parent",
         "tenant",
         "parent_run_id",

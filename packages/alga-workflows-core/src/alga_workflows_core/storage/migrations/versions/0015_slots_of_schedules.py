@@ -1,7 +1,7 @@
 """Slots of schedules beside those of definitions: a run may need one of each.
 
 Revision ID: 0015
-Revises: 0013
+Revises: 0014
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic.operations import Operations
 from alga_workflows_core.storage.migrations.scripts import functions_across_tenants
 
 revision = "0015"
-down_revision = "0013"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
