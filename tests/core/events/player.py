@@ -96,7 +96,7 @@ class Player:
         self._told = told
         self._acceptor = NotingAcceptor(storage, told.errors)
         self._relay = Relay(storage=storage, acceptor=self._acceptor, metrics=Metrics())
-        self._decisions = Decisions(storage, poke=lambda: None)
+        self._decisions = Decisions(storage)
         self._activities = activities(storage, url)
         self._random = random.Random()  # noqa: S311 - when things happen is chance in any case
 
