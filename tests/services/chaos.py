@@ -28,6 +28,7 @@ from tests.durable.definitions import acting_turns, pure_result, pure_steps
 from tests.durable.world import World, check_executions
 from tests.services.command import Command, client, eventually, running
 from tests.services.failing_target import all_arrived, told_to_a_failing_one
+from tests.services.identical_starts import one_run
 from tests.services.ingress_killed import nothing_lost, told_to_both
 from tests.services.killing import MODULE, SIDES, run_killed
 from tests.services.outages import finish_in_spite_of
@@ -46,6 +47,7 @@ SLOT_RUNS = 30
 SLOT_KILLS = 30
 INTERLEAVINGS = 10_000
 EVENTS = 5_000
+STARTS = 1_000
 INGRESS_EVENTS = 500
 INGRESS_KILLS = 40
 
@@ -184,6 +186,13 @@ async def ingress(place: Place) -> str:
     )
 
 
+async def starts(place: Place) -> str:
+    """One start, asked for a thousand times at once of two workers."""
+    found = await one_run({**place.environ, "CHAOS_FOLDER": str(place.folder)}, STARTS)
+    assert found.answered == {found.run: STARTS}, found
+    return f"{STARTS} identical starts made one run"
+
+
 SCENARIOS: dict[str, Callable[[Place], Awaitable[str]]] = {
     "pure steps": pure,
     "turns": turns,
@@ -193,6 +202,7 @@ SCENARIOS: dict[str, Callable[[Place], Awaitable[str]]] = {
     "inbox": inbox,
     "events": events,
     "ingress": ingress,
+    "starts": starts,
 }
 
 
