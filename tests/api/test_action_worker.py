@@ -415,5 +415,5 @@ async def test_a_run_is_shown_while_temporal_is_away(
     await going.stop()
     blocked = Blocked(client, after=0)
     with capture_logs() as logs:
-        assert await blocked.on_queues(replace(row, status=RunStatus.RUNNING)) == []
+        assert await blocked.on_temporal(replace(row, status=RunStatus.RUNNING)) == []
     assert [line["action"] for line in logs] == ["run.blocked_unknown"]

@@ -52,6 +52,8 @@ async def test_a_run_too_many_waits_its_turn(service: Service) -> None:
     assert blocked.pop("since") >= run["createdAt"]
     assert blocked == {
         "kind": "slot",
+        "of": "definition",
+        "id": "serial",
         "key": "a",
         "limit": 1,
         "position": 2,
@@ -61,7 +63,8 @@ async def test_a_run_too_many_waits_its_turn(service: Service) -> None:
     assert (await run_of(api, second))["status"] == "CANCELED"
     assert (await run_of(api, third))["blockedOn"][0]["position"] == 1
     await wake(service, first)
-    assert (await until(api, third, {"WAITING"}))["blockedOn"] == []
+    (resting,) = (await until(api, third, {"WAITING"}))["blockedOn"]
+    assert resting["kind"] == "time"
 
 
 async def test_a_run_too_many_is_refused_with_409(service: Service) -> None:

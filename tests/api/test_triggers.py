@@ -16,6 +16,7 @@ from tests.api.inbox import (
     tell_all,
     triggered,
     until_outcome,
+    until_waiting,
 )
 from tests.api.service import Service, check_problem, published
 
@@ -105,6 +106,38 @@ async def test_an_event_that_starts_no_run_is_kept_until_there_is_a_version_that
     assert again["definitionId"] == "broken"
     answer = await api.post("/events/redeliver", json={"type": "FUSSY", "dryRun": True})
     assert answer.json() == {"deliveries": 1, "events": 0, "more": False}
+
+
+async def test_an_event_for_one_run_too_many_is_rejected_and_can_be_told_again(
+    service: Service,
+) -> None:
+    """The delivery says so and nothing is started; when there is room, an operator has it tried."""
+    api = service.api
+    document = triggered("narrow", "NARROW")
+    document["concurrency"] = {"limit": 1, "onLimit": "reject"}
+    document["steps"].insert(
+        0,
+        {"id": "rest", "type": "time.wait", "config": {"mode": "duration", "duration": "PT1H"}},
+    )
+    await published(api, document)
+    first = await tell(api, "NARROW", {"n": 1})
+    started = await until_outcome(api, first, "run_started")
+    second = await tell(api, "NARROW", {"n": 2})
+    rejected = await until_outcome(api, second, "rejected")
+    assert rejected["definitionId"] == "narrow"
+    (delivery,) = (await api.get("/deliveries", params={"state": "REJECTED"})).json()["items"]
+    assert delivery["error"]["code"] == "CONCURRENCY_LIMIT"
+    assert len((await api.get("/runs", params={"definition": "narrow"})).json()["items"]) == 1
+
+    (wait,) = await until_waiting(api, started["runId"])
+    await api.post(f"/waits/{wait['waitId']}/resolve")
+    await runs_of(api, "narrow", 1)
+    answer = await api.post(f"/events/{second}/redeliver")
+    assert answer.is_success, answer.text
+    again = await until_outcome(api, second, "run_started")
+    (wait,) = await until_waiting(api, again["runId"])
+    await api.post(f"/waits/{wait['waitId']}/resolve")
+    assert [run["result"] for run in await runs_of(api, "narrow", 2)] == [{"n": 1}, {"n": 2}]
 
 
 async def test_a_paused_definition_holds_its_events_in_order(service: Service) -> None:

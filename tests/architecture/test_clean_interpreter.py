@@ -97,6 +97,14 @@ def test_pure_code_loads_no_servers(core_alone: Installed) -> None:
     assert servers.isdisjoint(loaded)
 
 
+def test_telling_events_loads_sql_alone(core_alone: Installed) -> None:
+    """A service that tells events in its own transactions gets neither Temporal nor a server."""
+    loaded = loaded_by(core_alone, ["alga_workflows_core.events.publish"])
+    assert "sqlalchemy" in loaded
+    others = {"temporalio", "alembic", "httpx", "structlog", "fastapi", "uvicorn", "jsonatapy"}
+    assert others.isdisjoint(loaded)
+
+
 def test_the_authored_worker_loads_neither_ai_nor_domain(everything: Installed) -> None:
     """What serves authored runs works in a process that never sees the other distributions."""
     loaded = loaded_by(everything, ["workflow_worker.compose"])

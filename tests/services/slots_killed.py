@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,12 @@ import httpx
 import psycopg
 
 from tests.durable.actions import OCCUPANTS
-from tests.services.command import client
+from tests.services.command import client, eventually
 from tests.services.workers import Workers, all_ended
+
+PATIENCE = 600.0
+# After somebody has entered a place: a worker that has begun nothing has nothing to lose.
+MOST_SECONDS_MORE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ async def occupied(
             for number in range(runs):
                 for identity, key in (("solo", "a"), ("pair", "ab"[number % 2])):
                     started[await _start(api, identity, key)] = number
-        await all_ended(url, workers.kill_until(kills))
+        await all_ended(url, _kill(workers, kills, url, chance))
     return await _found(url, workers.kills, started)
 
 
@@ -99,6 +105,26 @@ def limits(occupied: Occupied) -> None:
     assert max(occupied.together.values()) == 2, occupied
     assert list(occupied.order["solo-a"]) == sorted(occupied.order["solo-a"]), occupied
     assert occupied.left == 0, occupied
+
+
+async def _kill(workers: Workers, kills: int, url: str, chance: random.Random) -> None:
+    """Kill one, each time that somebody has entered a place since the last kill."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        before = 0
+
+        async def entered() -> None:
+            nonlocal before
+            more = partial(_entered, connection, beyond=before)
+            before = await eventually(more, "somebody entered", seconds=PATIENCE)
+            await asyncio.sleep(chance.uniform(0, MOST_SECONDS_MORE))
+
+        await workers.kill_until(kills, alive=entered)
+
+
+async def _entered(connection: psycopg.AsyncConnection[Any], *, beyond: int) -> int | None:
+    found = await connection.execute("SELECT count(*) FROM chaos_entered")
+    row = await found.fetchone()
+    return row[0] if row is not None and row[0] > beyond else None
 
 
 async def _found(url: str, kills: int, started: Mapping[str, int]) -> Occupied:

@@ -20,6 +20,13 @@ DOCUMENT = {
 }
 
 
+async def slots(url: str) -> int:
+    """How many slots are taken or waited for."""
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        found = await connection.execute("SELECT count(*) FROM alga_run_slots")
+        return sum([count for (count,) in await found.fetchall()])
+
+
 async def outcomes(url: str) -> list[str]:
     """What has become of all occurrences."""
     async with await psycopg.AsyncConnection.connect(url) as connection:
@@ -31,7 +38,8 @@ async def test_an_occurrence_starts_one_run_whenever_its_worker_is_killed(
     environ: dict[str, str], folder: Path
 ) -> None:
     """Once right before the transaction that launches it, and once right behind its commit: the
-    next worker finishes what Temporal still asks for, and finds what was committed."""
+    next worker finishes what Temporal still asks for, and finds what was committed, the schedule's
+    slot with it."""
     # The first activity that is met is the one that fires the schedule.
     (folder / "kills").write_text("0 before\n0 after\n")
     environ = {**environ, "CHAOS_FOLDER": str(folder)}
@@ -44,6 +52,7 @@ async def test_an_occurrence_starts_one_run_whenever_its_worker_is_killed(
                     at = await _store(api)
             assert await worker.ended(seconds=90) == -signal.SIGKILL, worker.output
         assert await outcomes(environ["DATABASE_URL"]) == ["started"] * number
+        assert await slots(environ["DATABASE_URL"]) == number
     async with running(environ=environ, module=MODULE) as worker:
         url = await worker.url()
         async with client(f"{url}/api/v1") as api:
@@ -54,6 +63,7 @@ async def test_an_occurrence_starts_one_run_whenever_its_worker_is_killed(
 
             (run,) = await eventually(ended, "the run ended", seconds=60)
             (fire,) = (await api.get("/schedules/soon/fires")).json()["items"]
+    assert await slots(environ["DATABASE_URL"]) == 0
     assert (run["status"], run["triggerType"]) == ("SUCCEEDED", "schedule")
     assert fire["runId"] == run["runId"]
     assert datetime.fromisoformat(fire["nominalAt"]) == at
@@ -68,6 +78,7 @@ async def _store(api: httpx.AsyncClient) -> datetime:
     assert answer.status_code == 201, answer.text
     at = (datetime.now(UTC) + timedelta(seconds=3)).replace(microsecond=0)
     when = {"kind": "once", "at": at.isoformat()}
-    answer = await api.put("/schedules/soon", json={"definition": "report", "when": when})
+    document = {"definition": "report", "when": when, "overlap": "queue"}
+    answer = await api.put("/schedules/soon", json=document)
     assert answer.status_code == 201, answer.text
     return at

@@ -54,19 +54,27 @@ class Workers:
         return [lines[0]["url"] for lines in ready if lines]
 
     async def kill_until(
-        self, kills: int, *, behind: Callable[[], Awaitable[None]] = _nothing
+        self,
+        kills: int,
+        *,
+        alive: Callable[[], Awaitable[None]] | None = None,
+        behind: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
-        """SIGKILL to either, so many times; `behind` is done after each."""
+        """SIGKILL to either, so many times: when `alive` returns, or after a second or two;
+        `behind` is done after each."""
         while self.kills < kills:
             index = self._chance.randrange(WORKERS)
             command = self._commands[index]
             await command.url()
-            await asyncio.sleep(self._chance.uniform(*LIFE_SECONDS))
+            await (self._live() if alive is None else alive())
             command.kill()
             await command.ended()
             self.kills += 1
             self._commands[index] = await self._another()
             await behind()
+
+    async def _live(self) -> None:
+        await asyncio.sleep(self._chance.uniform(*LIFE_SECONDS))
 
     async def _another(self) -> Command:
         return await self._stack.enter_async_context(running(environ=self._environ, module=MODULE))

@@ -68,7 +68,7 @@ async def test_slots_and_events_of_the_same_name_have_nothing_to_do_with_each_ot
     """A definition may be named like an event, and a slot's key like a correlation key."""
     accepting = await stopped(inboxes.accept(await inboxes.stage("1")))
     async with asyncio.timeout(10), storage.unit_of_work(TENANT) as work:
-        await work.slots.lock(SlotKey(definition_id=NAME, key="1"))
+        await work.slots.lock(SlotKey(owner=NAME, key="1"))
     await accepting
 
 

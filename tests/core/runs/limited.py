@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.infra.settings import DatabaseSettings, load
 from alga_workflows_core.interpreter.facts import RunFinished, RunStarted
+from alga_workflows_core.runs.admission import OfSchedule
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.closing import RunCloser
 from alga_workflows_core.runs.launch import Launcher, LaunchRequest, Origin
@@ -85,8 +87,9 @@ class World:
         name: str = "",
         under: RunRow | None = None,
         waits: bool = True,
+        schedule: OfSchedule | None = None,
     ) -> RunRow:
-        """A run, as a child if `under` is given."""
+        """A run, as a child if `under` is given, or of a schedule."""
         origin = None
         if under is not None:
             origin = Origin(
@@ -105,6 +108,7 @@ class World:
                 version=None,
                 by="test",
                 origin=origin,
+                schedule=schedule,
             )
         )
         return launched.run
@@ -120,7 +124,7 @@ class World:
         assert run is not None
         return run
 
-    async def slot(self, run_id: UUID) -> SlotRow | None:
+    async def slots(self, run_id: UUID) -> Sequence[SlotRow]:
         async with self.storage.unit_of_work(TENANT) as work:
             return await work.slots.of_run(run_id)
 
@@ -144,6 +148,13 @@ class World:
     async def close(self, run: RunRow, status: RunStatus = RunStatus.CANCELED) -> bool:
         """Somebody ends it from outside."""
         return await self.closer.close(TENANT, run, RunEnding(status=status))
+
+    async def leave(self) -> None:
+        """Those that were asked to cancel before they have begun do so."""
+        for run_id in await self.asked_to_cancel():
+            run = await self.row(run_id)
+            if run.status is RunStatus.QUEUED:
+                await self.close(run)
 
     async def states(self) -> dict[UUID, str]:
         """The slots of all runs."""

@@ -28,6 +28,7 @@ ACROSS_TENANTS = {
     "alga_find_runs",
     "alga_forgotten_slots",
     "alga_find_webhook",
+    "alga_tenants_with_events",
 }
 # Rows that every tenant may read and none may write, by the policy that says so.
 SHARED = {("workflow_actions", "shared_rows"): ("SELECT", "(tenant = '*'::text)", None)}

@@ -43,7 +43,7 @@ CHANGE = replace(rows.CLOSED, id=RUN, status=RunStatus.RUNNING, started_at=None,
 SEEN = replace(rows.SEEN, id=RUN)
 STEP = replace(rows.STEP, status=StepStatus.RUNNING, finished_at=None)
 VALUE = NewValue(value={"n": 1}, size=8)
-SLOTS = SlotKey(definition_id=DEFINITION, key='"a"')
+SLOTS = SlotKey(owner=DEFINITION, key='"a"')
 PARKED = NewParkedMessage(
     stream="s", message_id="1-0", fields=((b"tenant", b"acme"),), code="NO_TYPE", reason="None."
 )

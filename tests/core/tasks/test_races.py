@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from alga_workflows_core.errors import AlgaError, ConflictError
 from alga_workflows_core.storage.unit_of_work import Storage
@@ -16,7 +17,7 @@ from alga_workflows_core.tasks.clock import TaskClock
 from alga_workflows_core.tasks.service import TaskService
 from alga_workflows_core.types.states import TaskState, WaitStatus
 from tests.core.storage.test_tenants import until_somebody_waits_for_a_lock
-from tests.core.tasks.opening import NOW, Opened, member, opened
+from tests.core.tasks.opening import NOW, TENANT, Opened, member, opened
 
 
 async def at_once(*deeds: Awaitable[Any]) -> list[str]:
@@ -136,3 +137,23 @@ async def test_an_answer_a_timeout_and_a_dismissal_at_once(storage: Storage) -> 
         assert ("dismissed" in resolution) == (row.state is TaskState.CANCELED)
         assert len(await task.answers()) == (row.state is TaskState.COMPLETED)
     assert len(seen) > 1
+
+
+async def test_an_answer_is_kept_with_all_that_follows_from_it_or_not_at_all(
+    storage: Storage,
+) -> None:
+    """Answer, log, the end of the task and the delivery that tells its run: if one of them cannot
+    be written, none is, and the same answer counts when it is sent again."""
+    task = await opened(storage)
+    ada = member("ada")
+    await task.execute("REVOKE INSERT ON workflow_event_deliveries FROM alga_workflows")
+    with pytest.raises(DBAPIError):
+        await TaskAnswers(storage).complete(TENANT, task.id, ada, {"yes": True})
+    assert await task.answers() == []
+    assert await task.deeds() == ["OPENED"]
+    assert (await task.row()).state is TaskState.OPEN
+    assert (await task.wait_row()).status is WaitStatus.WAITING
+    await task.execute("GRANT INSERT ON workflow_event_deliveries TO alga_workflows")
+    await TaskAnswers(storage).complete(TENANT, task.id, ada, {"yes": True})
+    assert (await task.row()).state is TaskState.COMPLETED
+    assert await task.deliveries() == 1

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from temporalio.client import Client
@@ -24,7 +24,7 @@ from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.names import RUN_WORKFLOW, run_of, workflow_id
 from alga_workflows_core.temporal.wire import ControlSignal
 
-RUN = uuid4()
+RUN = UUID("0021bd42-e8e3-4b7e-80b9-24d1a50add2e")
 ASKED: dict[str, Callable[[Executions], Awaitable[Any]]] = {
     "newest": lambda executions: executions.newest(RUN),
     "cancel": lambda executions: executions.cancel(RUN, "no reason"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from alga_workflows_core.actions.perform import Performer
@@ -12,6 +13,7 @@ from alga_workflows_core.events.accepting import Acceptor
 from alga_workflows_core.events.desk import EventDesk
 from alga_workflows_core.events.ingress import Ingress
 from alga_workflows_core.events.relay import Relay
+from alga_workflows_core.events.retention import EVERY, EventRetention
 from alga_workflows_core.events.triggers import TriggerDeliveries
 from alga_workflows_core.events.types import JudgesByType
 from alga_workflows_core.events.waits import EventWaitRules
@@ -69,8 +71,20 @@ def routing(base: Base, launcher: Launcher, runs: Keeping) -> Routing:
         deliver=deliver,
         ingress=Ingress(storage, types),
         desk=EventDesk(storage),
-        services=(accept, deliver, each_second("task-clock", TaskClock(storage).look)),
+        services=(
+            accept,
+            deliver,
+            each_second("task-clock", TaskClock(storage).look),
+            _retention(base),
+        ),
     )
+
+
+def _retention(base: Base) -> PeriodicService:
+    keep = timedelta(days=base.settings.events.retention)
+    retention = EventRetention(base.storage, base.metrics, keep=keep)
+    # It is some process's turn each interval; this asks whether it is ours.
+    return PeriodicService("event-retention", EVERY.total_seconds() / 2, retention.remove_old)
 
 
 def activities(

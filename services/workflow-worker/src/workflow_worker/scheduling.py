@@ -11,10 +11,10 @@ from temporalio.client import Client
 
 from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.infra.supervisor import Backoff, PeriodicService, Service
+from alga_workflows_core.runs.admission import OfSchedule
 from alga_workflows_core.runs.launch import Launcher, LaunchRequest
 from alga_workflows_core.schedules.activities import ScheduleActivities
-from alga_workflows_core.schedules.document import Overlap
-from alga_workflows_core.schedules.firing import TRIGGER, Occurrences
+from alga_workflows_core.schedules.firing import Occurrences
 from alga_workflows_core.schedules.keeper import ScheduleKeeper
 from alga_workflows_core.schedules.keeping import Keeping
 from alga_workflows_core.schedules.orphans import ScheduleOrphans
@@ -22,6 +22,7 @@ from alga_workflows_core.schedules.ports import RunOrder, StartsRun
 from alga_workflows_core.schedules.requests import ScheduleRequests
 from alga_workflows_core.schedules.service import ScheduleService
 from alga_workflows_core.schedules.settings import ScheduleSettings
+from alga_workflows_core.storage.schedule_fires import SCHEDULE_TRIGGER
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.temporal.schedules import TemporalSchedules
 
@@ -33,21 +34,21 @@ class ScheduledRuns:
         self._launcher = launcher
         self._poke = poke
 
-    @property
-    def overlaps(self) -> frozenset[Overlap]:
-        """None: every run is launched as if it were the only one of its schedule."""
-        return frozenset()
-
     async def start(self, work: UnitOfWork, order: RunOrder) -> UUID:
         """The id of the run; see `StartsRun`."""
         request = LaunchRequest(
             tenant=work.tenant,
             definition_id=order.definition_id,
-            trigger_type=TRIGGER,
+            trigger_type=SCHEDULE_TRIGGER,
             key=order.key,
             payload=order.payload,
             version=order.version,
             by=order.by,
+            # With `skip` it is not asked to start one while another is open.
+            schedule=OfSchedule(
+                id=order.schedule_id,
+                overlap="allow" if order.overlap == "skip" else order.overlap,
+            ),
         )
         return (await self._launcher.launch_in(work, request)).run.id
 
@@ -80,7 +81,6 @@ class Scheduling:
             storage=storage,
             temporal=temporal,
             occurrences=occurrences,
-            starts=starts,
             settings=settings,
         )
         keeper = ScheduleKeeper(storage=storage, keeping=keeping)
@@ -90,7 +90,7 @@ class Scheduling:
         every = timedelta(seconds=settings.check)
         orphans = ScheduleOrphans(storage=storage, temporal=temporal, every=every)
         return cls(
-            schedules=ScheduleService(storage=storage, starts=starts, poke=keep.poke),
+            schedules=ScheduleService(storage=storage, poke=keep.poke),
             requests=ScheduleRequests(
                 storage=storage, starts=starts, occurrences=occurrences, metrics=metrics
             ),

@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import Field, SecretStr
 
+from alga_workflows_core.events.settings import EventSettings
 from alga_workflows_core.infra.egress.settings import EgressSettings
 from alga_workflows_core.infra.redis_settings import RedisSettings, shown_redis_url
 from alga_workflows_core.infra.secrets.settings import SecretSettings
@@ -56,6 +57,7 @@ class ServiceSettings:
     secrets: SecretSettings
     reconciler: ReconcilerSettings
     schedules: ScheduleSettings
+    events: EventSettings
     redis: RedisSettings
     dev: DevSettings
 
@@ -73,6 +75,7 @@ class ServiceSettings:
             "secrets": SecretSettings,
             "reconciler": ReconcilerSettings,
             "schedules": ScheduleSettings,
+            "events": EventSettings,
             "redis": RedisSettings,
             "dev": DevSettings,
         }

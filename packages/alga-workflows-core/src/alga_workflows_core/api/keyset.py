@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Generic, TypeAlias, TypeVar
 from uuid import UUID
@@ -16,7 +16,11 @@ from alga_workflows_core.definition.identifiers import DEFINITION_ID, EVENT_NAME
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.errors import InputError
 
+R = TypeVar("R")
 T = TypeVar("T")
+
+KeyPart: TypeAlias = str | int | datetime | UUID
+"""What rows are ordered by; with the others it names one row."""
 
 After: TypeAlias = Annotated[str | None, Query(description="`next` of the page before.")]
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=500, description="Items of a page.")]
@@ -33,9 +37,21 @@ class Page(Model, Generic[T]):
     next: str | None
 
 
-def encode(*parts: str) -> str:
-    """The cursor that stands for `parts`, none of which holds a unit separator."""
-    return base64.urlsafe_b64encode("\x1f".join(parts).encode()).decode().rstrip("=")
+def page_of(
+    rows: Sequence[R], limit: int, view: Callable[[R], T], key: Callable[[R], tuple[KeyPart, ...]]
+) -> Page[T]:
+    """The first `limit` of `rows`, which are one more if there is another page. `key`: what they
+    are ordered by."""
+    return Page(
+        items=[view(row) for row in rows[:limit]],
+        next=encode(*key(rows[limit - 1])) if len(rows) > limit else None,
+    )
+
+
+def encode(*key: KeyPart) -> str:
+    """The cursor that stands for `key`, no text of which holds a unit separator."""
+    texts = [part.isoformat() if isinstance(part, datetime) else str(part) for part in key]
+    return base64.urlsafe_b64encode("\x1f".join(texts).encode()).decode().rstrip("=")
 
 
 def decode_id(cursor: str | None) -> str | None:

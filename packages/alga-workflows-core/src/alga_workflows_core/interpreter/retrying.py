@@ -12,6 +12,7 @@ from typing import TypeAlias, cast
 
 from alga_workflows_core.definition.policies import RetryPolicy
 from alga_workflows_core.errors import ErrorInfo
+from alga_workflows_core.interpreter.backoff import Backoff
 from alga_workflows_core.interpreter.catching import names
 from alga_workflows_core.interpreter.durations import due_after
 from alga_workflows_core.interpreter.facts import AttemptFailed
@@ -51,12 +52,13 @@ async def try_until(
     visit: Visit, policy: RetryPolicy | None, once: Callable[[int], Awaitable[Tried]]
 ) -> Tried:
     """What the last attempt gave. `once` makes the attempt with a number, from 1."""
-    node, run = visit.node, visit.run
+    node = visit.node
     if "k" not in node:
         node["k"], node["t"] = 1, visit.effects.now().isoformat()
+    error: ErrorInfo | None = None
     while True:
         if "due" in node:
-            wake = await run.block(_never, visit.frame, datetime.fromisoformat(node["due"]))
+            wake = await _wait(visit, error)
             reason = visit.frame.cancel.reason
             if wake is Wake.SETTLED:
                 return Settled()
@@ -74,13 +76,30 @@ async def try_until(
         if due is None:
             return tried
         node["due"] = due.isoformat()
-        run.observe(
+        error = tried.error
+        visit.run.observe(
             AttemptFailed,
             path=visit.path,
             attempt=attempt,
             due=due,
-            error=tried.error.as_json(),
+            error=error.as_json(),
         )
+
+
+async def _wait(visit: Visit, error: ErrorInfo | None) -> Wake:
+    node, run = visit.node, visit.run
+    due = datetime.fromisoformat(node["due"])
+    run.backoffs[visit.path] = Backoff(
+        path=visit.path,
+        attempt=cast("int", node["k"]) + 1,
+        due=due,
+        since=None if error is None else visit.effects.now(),
+        code=None if error is None else error.code,
+    )
+    try:
+        return await run.block(_never, visit.frame, due)
+    finally:
+        del run.backoffs[visit.path]
 
 
 def delay(policy: RetryPolicy, attempt: int, chance: float) -> timedelta:

@@ -17,6 +17,7 @@ from alga_workflows_core.definition.document import Definition
 from alga_workflows_core.definition.steps.union import Step
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.expressions.engine import Sources
+from alga_workflows_core.interpreter.backoff import Backoff
 from alga_workflows_core.interpreter.budget import LaneBudget
 from alga_workflows_core.interpreter.cancel import CancelScope
 from alga_workflows_core.interpreter.concurrency import beside
@@ -91,6 +92,7 @@ class Run:
         self._paused: bool = held.get("paused", False)
         self._active: dict[str, None] = {}
         self.acting = 0
+        self.backoffs: dict[str, Backoff] = {}
         self._settling = False
         self._over = False
         self._cancel = CancelScope()

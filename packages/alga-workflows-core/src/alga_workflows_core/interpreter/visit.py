@@ -10,6 +10,7 @@ from typing import Protocol
 
 from alga_workflows_core.definition.steps.union import Step
 from alga_workflows_core.errors import Category, ErrorInfo
+from alga_workflows_core.interpreter.backoff import Backoff
 from alga_workflows_core.interpreter.budget import LaneBudget
 from alga_workflows_core.interpreter.effects import Effects, StepError
 from alga_workflows_core.interpreter.facts import Fact
@@ -32,8 +33,8 @@ class Wake(Enum):
 
 
 class Walker(Protocol):
-    """The run, as far as steps use it. `acting`: how many actions are under way; `load`: how much
-    it carries.
+    """The run, as far as steps use it. `acting`: how many actions are under way; `backoffs`: the
+    steps that wait to be tried again, by path; `load`: how much it carries.
     """
 
     effects: Effects
@@ -42,6 +43,7 @@ class Walker(Protocol):
     lanes: LaneBudget
     load: Load
     acting: int
+    backoffs: dict[str, Backoff]
     waits: OpenWaits
 
     async def walk(self, steps: Sequence[Step], frame: Frame, node: JsonObject) -> Outcome:

@@ -1,57 +1,54 @@
-"""Whether a run may begin, by the `concurrency` of its definition.
+"""Whether a run may begin, by its schedule and by the `concurrency` of its definition.
 
-Each run needs a slot of its key. A run that another one waits for shares the slot that the nearest
-of the runs above it has of the same key: a definition that calls itself would else wait for itself.
+A run needs a slot of the schedule that starts it, and then one of its definition's key. A run that
+another one waits for shares the slot that the nearest of the runs above it has of the same key: a
+definition that calls itself would else wait for itself.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from random import Random
-from typing import cast
-from uuid import UUID, uuid5
+from typing import Literal, cast
+from uuid import UUID
 
 from alga_workflows_core.definition.canonical import canonical
-from alga_workflows_core.definition.document import Concurrency, OnLimit
-from alga_workflows_core.errors import AlgaError, InputError, NoSlotError
+from alga_workflows_core.definition.document import Concurrency
+from alga_workflows_core.errors import AlgaError, InputError
 from alga_workflows_core.expressions import engine
 from alga_workflows_core.interpreter.effects import StepError
 from alga_workflows_core.interpreter.resolution import resolve
-from alga_workflows_core.runs.closing import close_in
-from alga_workflows_core.runs.reconciler_endings import canceled
-from alga_workflows_core.runs.slots import admit_next
-from alga_workflows_core.storage.open_runs import RunEnding
-from alga_workflows_core.storage.runs import RunRow
-from alga_workflows_core.storage.slots import SlotKey, SlotRow
-from alga_workflows_core.storage.unit_of_work import Due, UnitOfWork
+from alga_workflows_core.runs.queueing import Demand, Place, place_of
+from alga_workflows_core.storage.runs import NewRun, RunRow
+from alga_workflows_core.storage.schedule_fires import SCHEDULE_TRIGGER, schedule_of_key
+from alga_workflows_core.storage.slots import SlotKey, slot_of_schedule
+from alga_workflows_core.storage.unit_of_work import UnitOfWork
 from alga_workflows_core.types.json import Json, JsonObject
-from alga_workflows_core.types.states import RunStatus, SlotState
+from alga_workflows_core.types.states import SlotState
 
 MAX_KEY_BYTES = 1000
 """Of what `concurrency.key` gives, as JSON."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
-    """The slot that a run needs."""
+class OfSchedule:
+    """The schedule that starts a run, and what is to become of those of its runs that are open, or
+    of this one."""
 
-    key: SlotKey
-    limit: int
-    on_limit: OnLimit
+    id: str
+    overlap: Literal["allow", "queue", "cancelOldest"]
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """HELD: it may begin; of the slot of `family`, if it shares that. WAITING: it has to queue."""
-
-    state: SlotState
-    family: UUID | None = None
+    @property
+    def demand(self) -> Demand:
+        """Every run of a schedule has a slot of it, so that all that are open count."""
+        return Demand(key=slot_of_schedule(self.id), limit=1, on_limit=self.overlap)
 
 
 async def demand_of(document: JsonObject, payload: Json, run_id: UUID) -> Demand | None:
-    """What a run of this definition needs; None if any number may run.
+    """What the definition of a run asks for; None if any number may run.
 
     InputError `CONCURRENCY_KEY_INVALID` if the definition's key cannot be had of this payload.
     """
@@ -67,62 +64,53 @@ async def demand_of(document: JsonObject, payload: Json, run_id: UUID) -> Demand
         what = f"it has {len(key)} bytes; {MAX_KEY_BYTES} is the limit."
         raise _no_key(definition_id, what)
     return Demand(
-        key=SlotKey(definition_id=definition_id, key=key.decode()),
+        key=SlotKey(owner=definition_id, key=key.decode()),
         limit=concurrency.limit,
         on_limit=concurrency.on_limit,
     )
 
 
-async def place_above(
-    work: UnitOfWork, demand: Demand, parent_run_id: UUID | None, parent_wait_id: UUID | None
-) -> Place | None:
-    """The slot that a run shares that another one waits for, if that has one of this key."""
-    if parent_run_id is None or parent_wait_id is None:
-        return None
-    family = await work.slots.family_above(parent_run_id, demand.key)
-    return None if family is None else Place(SlotState.HELD, family)
+async def places_of(
+    work: UnitOfWork, demands: Sequence[Demand], new: NewRun
+) -> Sequence[Place] | None:
+    """Where a new run stands with each slot that it needs; None if its row is there already.
+
+    NoSlotError if it is one too many and is not to wait; nothing was written then.
+    """
+    places: list[Place] = []
+    for demand in demands:
+        if any(place.state is not SlotState.HELD for place in places):
+            places.append(Place(SlotState.LATER))
+            continue
+        place = await _place_above(work, demand, new.parent_run_id, new.parent_wait_id)
+        if place is None:
+            await work.slots.lock(demand.key)
+            if await work.runs.get(new.id) is not None:
+                return None
+            place = await place_of(work, demand, new.id)
+        places.append(place)
+    return places
 
 
 async def reinstate(work: UnitOfWork, run: RunRow, document: JsonObject) -> None:
-    """Give a run that is under way, and whose rows were lost, the slot that it had, whatever the
-    limit says."""
+    """Give a run that is under way, and whose rows were lost, the slots that it had, whatever the
+    limits say."""
+    demands: list[Demand] = []
+    if run.trigger_type == SCHEDULE_TRIGGER:
+        demands.append(OfSchedule(id=schedule_of_key(run.execution_key), overlap="allow").demand)
     try:
         demand = await demand_of(document, run.payload, run.id)
     except InputError:
         # It has begun, so it had one then; whose it was cannot be told any more.
-        return
-    if demand is None:
-        return
-    place = await place_above(work, demand, run.parent_run_id, run.parent_wait_id)
-    if place is None:
-        await work.slots.lock(demand.key)
-        place = Place(SlotState.HELD)
-    await enter(work, demand, place, run.id)
-
-
-async def place_of(work: UnitOfWork, demand: Demand, run_id: UUID) -> Place:
-    """Where a new run stands; whoever has to make room for it is asked to. Needs the key's lock.
-
-    NoSlotError if there is none and it is not to wait for one; nothing was written then.
-    """
-    if await work.slots.waiting(demand.key):
-        # Nobody should wait in vain.
-        await admit_next(work, demand.key)
-    displaces = demand.on_limit == "cancelOldest"
-    queue = await work.slots.waiting(demand.key)
-    first = not queue or (displaces and not queue[0].displaces)
-    if first and await work.slots.held(demand.key) < demand.limit:
-        return Place(SlotState.HELD)
-    if demand.on_limit == "reject":
-        raise NoSlotError(
-            f"{demand.limit} runs of {demand.key.definition_id!r} with the key {demand.key.key} "
-            "are there already; that is its limit.",
-            remedy="Start it again when one of them has ended.",
-            details={"limit": demand.limit, "key": demand.key.key},
-        )
-    if displaces:
-        await _displace(work, demand, run_id)
-    return Place(SlotState.WAITING)
+        demand = None
+    if demand is not None:
+        demands.append(demand)
+    for each in demands:
+        place = await _place_above(work, each, run.parent_run_id, run.parent_wait_id)
+        if place is None:
+            await work.slots.lock(each.key)
+            place = Place(SlotState.HELD)
+        await enter(work, each, place, run.id)
 
 
 async def enter(work: UnitOfWork, demand: Demand, place: Place, run_id: UUID) -> None:
@@ -137,23 +125,14 @@ async def enter(work: UnitOfWork, demand: Demand, place: Place, run_id: UUID) ->
     )
 
 
-async def _displace(work: UnitOfWork, demand: Demand, run_id: UUID) -> None:
-    """Have the oldest leave, so that with this one no more than the limit remain."""
-    there = await work.slots.displaceable(demand.key)
-    for slot in there[: max(0, len(there) + 1 - demand.limit)]:
-        if slot.state is SlotState.WAITING:
-            await _end_unbegun(work, slot)
-        else:
-            await work.slots.ask_to_leave(slot.family, demand.key)
-            await work.deliveries.add_cancel(uuid5(run_id, f"displaces {slot.run_id}"), slot.run_id)
-            work.leaves(Due.DELIVERIES)
-
-
-async def _end_unbegun(work: UnitOfWork, slot: SlotRow) -> None:
-    run = await work.runs.get(slot.run_id)
-    if run is not None:
-        error = canceled("A newer run took its place before it began.")
-        await close_in(work, run, RunEnding(status=RunStatus.CANCELED, error=error.as_json()))
+async def _place_above(
+    work: UnitOfWork, demand: Demand, parent_run_id: UUID | None, parent_wait_id: UUID | None
+) -> Place | None:
+    """The slot that a run shares that another one waits for, if that has one of this key."""
+    if parent_run_id is None or parent_wait_id is None:
+        return None
+    family = await work.slots.family_above(parent_run_id, demand.key)
+    return None if family is None else Place(SlotState.HELD, family)
 
 
 def _key(value: Json, payload: Json, run_id: UUID) -> bytes:

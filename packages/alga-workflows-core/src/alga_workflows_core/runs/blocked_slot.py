@@ -8,6 +8,7 @@ from typing import Literal
 from uuid import UUID
 
 from alga_workflows_core.definition.model import Model
+from alga_workflows_core.storage.slots import SlotKind
 from alga_workflows_core.storage.unit_of_work import UnitOfWork
 from alga_workflows_core.types.json import Json
 from alga_workflows_core.types.states import SlotState
@@ -16,12 +17,15 @@ MOST_HOLDERS = 20
 
 
 class BlockedOnSlot(Model):
-    """A slot of the definition's `concurrency`, which the run waits for since `since`.
+    """A slot that the run waits for since `since`: of `of`, its definition by `concurrency`, or the
+    schedule that has started it by `overlap`, with this `id`.
 
     `position` 1 gets the next one; `holders` are the runs that have one, the oldest 20 of them.
     """
 
     kind: Literal["slot"] = "slot"
+    of: SlotKind
+    id: str
     key: Json
     limit: int
     position: int
@@ -31,13 +35,16 @@ class BlockedOnSlot(Model):
 
 async def blocked_on_slot(work: UnitOfWork, run_id: UUID) -> BlockedOnSlot | None:
     """The slot that a run waits for, if it does."""
-    slot = await work.slots.of_run(run_id)
-    if slot is None or slot.state is not SlotState.WAITING:
-        return None
-    return BlockedOnSlot(
-        key=json.loads(slot.key),
-        limit=slot.at_most,
-        position=await work.slots.rank(slot),
-        holders=[each.run_id for each in await work.slots.holders(slot.of, limit=MOST_HOLDERS)],
-        since=slot.asked_at,
-    )
+    for slot in await work.slots.of_run(run_id):
+        if slot.state is SlotState.WAITING:
+            holders = await work.slots.holders(slot.of, limit=MOST_HOLDERS)
+            return BlockedOnSlot(
+                of=slot.kind,
+                id=slot.owner,
+                key=json.loads(slot.key),
+                limit=slot.at_most,
+                position=await work.slots.rank(slot),
+                holders=[each.run_id for each in holders],
+                since=slot.asked_at,
+            )
+    return None

@@ -32,11 +32,11 @@ class CancelDeliveries:
         """Ask the run to cancel; one that has not begun ends at once."""
         async with self._storage.unit_of_work(tenant) as work:
             run = await work.runs.get(delivery.run_id)
-            slot = await work.slots.of_run(delivery.run_id)
+            slots = await work.slots.of_run(delivery.run_id)
         state = DeliveryState.GONE
         if run is not None:
             by, reason = f"run:{run.parent_run_id}", "The run that waited for it has been ended."
-            if slot is not None and slot.leaving:
+            if any(slot.leaving for slot in slots):
                 by, reason = "concurrency", "A newer run takes its place."
             try:
                 await self._runs.cancel(tenant, run.id, by=by, reason=reason)

@@ -6,8 +6,6 @@ been cancelled.
 
 from __future__ import annotations
 
-from typing import cast
-
 from alga_workflows_core.errors import (
     AlgaError,
     Category,
@@ -19,16 +17,16 @@ from alga_workflows_core.errors import (
     TooLargeError,
 )
 from alga_workflows_core.runs.aftermath import EndedRun, child_resolution
+from alga_workflows_core.runs.called import TRIGGER_CHILD, called_run
 from alga_workflows_core.runs.launch import Launcher, LaunchRequest, Origin
 from alga_workflows_core.storage.runs import RunRow
 from alga_workflows_core.storage.unit_of_work import Due, UnitOfWork
 from alga_workflows_core.storage.waits import WaitRow
-from alga_workflows_core.temporal.names import cancel_id, run_id
+from alga_workflows_core.temporal.names import cancel_id
 from alga_workflows_core.temporal.wire import OpenedWait, RunIdentity
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus
 
-TRIGGER_CHILD = "child"
 DEPTH_LIMIT = "CHILD_DEPTH_LIMIT"
 MAX_DEPTH = 20
 """So many runs may be above a run, each started by the one above it."""
@@ -56,8 +54,7 @@ class Children:
     async def closing(self, work: UnitOfWork, identity: RunIdentity, wait: WaitRow) -> bool:
         """Have the child asked to cancel: its end is what ends the wait. One that is not there, or
         has ended, does not keep the wait open."""
-        called = cast("JsonObject", wait.detail)["workflowId"]
-        child = run_id(identity.tenant_id, called, TRIGGER_CHILD, str(wait.id))
+        child = called_run(identity.tenant_id, wait)
         run = await work.runs.get(child)
         if run is None or run.status in FINAL_RUN_STATES:
             return True

@@ -6,6 +6,7 @@ is QUEUED; `runs.starter` takes it from there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
@@ -13,7 +14,8 @@ import structlog
 
 from alga_workflows_core.definition.canonical import canonical, content_hash
 from alga_workflows_core.errors import ConflictError, InputError, NotFoundError, TooLargeError
-from alga_workflows_core.runs.admission import Demand, demand_of, enter, place_above, place_of
+from alga_workflows_core.runs.admission import OfSchedule, demand_of, enter, places_of
+from alga_workflows_core.runs.queueing import Demand
 from alga_workflows_core.storage.definitions import DefinitionRow, VersionRow
 from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
 from alga_workflows_core.storage.runs import NewRun, RunRow
@@ -41,7 +43,10 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchRequest:
-    """What is to be started. `key` makes repeated requests one run; `version` None: the active."""
+    """What is to be started. `key` makes repeated requests one run; `version` None: the active.
+
+    `schedule` is there for a run that one starts.
+    """
 
     tenant: str
     definition_id: str
@@ -51,6 +56,7 @@ class LaunchRequest:
     version: int | None
     by: str
     origin: Origin | None = None
+    schedule: OfSchedule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +99,10 @@ class Launcher:
             if schema is not None:
                 check_payload(schema, request.payload, definition_id=request.definition_id)
             demand = await demand_of(document, request.payload, identity)
+            schedule = request.schedule
+            demands = (None if schedule is None else schedule.demand, demand)
             new = _row(request, identity, request_hash, version)
-            created = await _add(work, new, demand)
+            created = await _add(work, new, [each for each in demands if each is not None])
             found = await work.runs.get(identity)
         if found is None:
             raise RuntimeError(f"run {identity} was written and cannot be read")
@@ -132,23 +140,19 @@ class Launcher:
         await self.launch_in(work, request)
 
 
-async def _add(work: UnitOfWork, new: NewRun, demand: Demand | None) -> bool:
-    """Insert the run, which begins when it has the slot that it needs; False if it is there."""
-    place = None
-    if demand is not None:
-        place = await place_above(work, demand, new.parent_run_id, new.parent_wait_id)
-        if place is None:
-            await work.slots.lock(demand.key)
-            if await work.runs.get(new.id) is not None:
-                return False
-            place = await place_of(work, demand, new.id)
-    due = place is None or place.state is SlotState.HELD
-    created = await work.runs.add(new, due=due)
-    if created and demand is not None and place is not None:
+async def _add(work: UnitOfWork, new: NewRun, demands: Sequence[Demand]) -> bool:
+    """Insert the run, which begins when it has all slots that it needs; False if it is there."""
+    places = await places_of(work, demands, new)
+    if places is None:
+        return False
+    due = all(place.state is SlotState.HELD for place in places)
+    if not await work.runs.add(new, due=due):
+        return False
+    for demand, place in zip(demands, places, strict=True):
         await enter(work, demand, place, new.id)
-    if created and due:
+    if due:
         work.leaves(Due.STARTS)
-    return created
+    return True
 
 
 async def _payload_schema(work: UnitOfWork, document: JsonObject) -> JsonObject | None:

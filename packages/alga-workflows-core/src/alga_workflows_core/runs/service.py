@@ -11,12 +11,12 @@ from uuid import UUID
 
 from alga_workflows_core.errors import NotFoundError
 from alga_workflows_core.runs.blocked_slot import BlockedOnSlot, blocked_on_slot
+from alga_workflows_core.runs.blocked_waits import BlockedOnWait, blocked_on_waits
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.launch import Launched, Launcher, LaunchRequest
 from alga_workflows_core.storage.runs import RunRow
 from alga_workflows_core.storage.steps import StepRow
 from alga_workflows_core.storage.unit_of_work import Storage
-from alga_workflows_core.storage.waits import WaitRow
 from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus, WaitStatus
 
 LOOK_AGAIN_SECONDS = 1.0
@@ -72,12 +72,14 @@ class RunService:
             )
         return run
 
-    async def blocked_on_slot(self, tenant: str, run: RunRow) -> BlockedOnSlot | None:
-        """The slot that the run waits for, if it does."""
-        if run.status is not RunStatus.QUEUED:
-            return None
+    async def blocked_on(self, tenant: str, run: RunRow) -> list[BlockedOnSlot | BlockedOnWait]:
+        """What rows say that the run waits for, the longest awaited first; a hundred at most."""
         async with self._storage.unit_of_work(tenant) as work:
-            return await blocked_on_slot(work, run.id)
+            if run.status is RunStatus.QUEUED:
+                slot = await blocked_on_slot(work, run.id)
+                return [] if slot is None else [slot]
+            waits = await work.waits.list(run.id, status=WaitStatus.WAITING, limit=MOST_WAITS)
+            return [*await blocked_on_waits(work, tenant, waits)]
 
     async def list(
         self,
@@ -98,11 +100,6 @@ class RunService:
                 status=status,
                 parent=parent,
             )
-
-    async def open_waits(self, tenant: str, run_id: UUID) -> list[WaitRow]:
-        """What a run waits for, the longest open first; a hundred at most."""
-        async with self._storage.unit_of_work(tenant) as work:
-            return await work.waits.list(run_id, status=WaitStatus.WAITING, limit=MOST_WAITS)
 
     async def steps(
         self, tenant: str, run_id: UUID, *, after: tuple[int, int] | None, limit: int

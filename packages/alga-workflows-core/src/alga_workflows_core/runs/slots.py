@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import structlog
 
-from alga_workflows_core.storage.slots import SlotKey
-from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
+from alga_workflows_core.runs.queueing import admit_next, later_slot
+from alga_workflows_core.storage.slots import SlotKind, SlotRow
+from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.types.states import FINAL_RUN_STATES, SlotState
 
 log = structlog.get_logger()
@@ -17,40 +19,37 @@ BATCH = 200
 
 async def release(work: UnitOfWork, run_id: UUID) -> None:
     """In the transaction in which a run ends: what it held goes to the next."""
-    slot = await work.slots.of_run(run_id)
-    if slot is None:
-        return
-    await work.slots.lock(slot.of)
-    await work.slots.remove(run_id)
-    await admit_next(work, slot.of)
-
-
-async def admit_next(work: UnitOfWork, key: SlotKey) -> bool:
-    """Give slots to those that wait, in order, as long as there is room by the limit of the one
-    whose turn it is; whether somebody got one. Needs the key's lock."""
-    admitted = False
-    while waiting := await work.slots.waiting(key):
-        (first,) = waiting
-        if await work.slots.held(key) >= first.at_most:
-            break
-        if await work.slots.admit(first):
-            admitted = True
-            work.leaves(Due.STARTS)
-        else:
-            # It was ended or deleted by hand.
-            await work.slots.remove(first.run_id)
-    return admitted
+    held = await work.slots.of_run(run_id)
+    await _lock(work, held)
+    for slot in held:
+        await work.slots.remove(slot)
+    for slot in held:
+        await admit_next(work, slot.of)
 
 
 async def may_leave_queue(work: UnitOfWork, run_id: UUID) -> bool:
     """Before the row of a queued run is locked to close it. False if it has just got a slot, or has
     been closed: look at it anew, in another transaction."""
-    slot = await work.slots.of_run(run_id)
-    if slot is None or slot.state is SlotState.HELD:
+    seen = await work.slots.of_run(run_id)
+    if all(slot.state is SlotState.HELD for slot in seen):
         return True
-    await work.slots.lock(slot.of)
-    slot = await work.slots.of_run(run_id)
-    return slot is not None and slot.state is SlotState.WAITING
+    await _lock(work, seen)
+    now = await work.slots.of_run(run_id)
+    return [slot.state for slot in now] == [slot.state for slot in seen]
+
+
+async def _lock(work: UnitOfWork, slots: Sequence[SlotRow]) -> None:
+    """The keys of a run's slots, and of all that change when it gives them away, in one order."""
+    later = {slot.of for slot in slots if slot.kind is SlotKind.DEFINITION}
+    for slot in slots:
+        if slot.kind is SlotKind.SCHEDULE:
+            await work.slots.lock(slot.of)
+            # Whoever gets this one needs that of its definition, which may be another.
+            for heir in await work.slots.waiting(slot.of):
+                next_one = await later_slot(work, heir)
+                later |= set() if next_one is None else {next_one.of}
+    for key in sorted(later):
+        await work.slots.lock(key)
 
 
 class SlotKeeper:
@@ -75,13 +74,15 @@ class SlotKeeper:
 
 
 async def _mend(work: UnitOfWork, run_id: UUID) -> bool:
-    slot = await work.slots.of_run(run_id)
-    if slot is None:
+    slots = await work.slots.of_run(run_id)
+    if not slots:
         return False
-    await work.slots.lock(slot.of)
+    await _lock(work, slots)
     run = await work.runs.get(run_id)
-    if run is not None and run.status not in FINAL_RUN_STATES:
-        return await admit_next(work, slot.of)
-    await work.slots.remove(run_id)
-    await admit_next(work, slot.of)
-    return True
+    if run is None or run.status in FINAL_RUN_STATES:
+        for slot in slots:
+            await work.slots.remove(slot)
+        for slot in slots:
+            await admit_next(work, slot.of)
+        return True
+    return any([await admit_next(work, slot.of) for slot in slots])

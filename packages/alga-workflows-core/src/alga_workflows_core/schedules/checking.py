@@ -10,13 +10,11 @@ from pydantic import ValidationError
 
 from alga_workflows_core.definition import faults
 from alga_workflows_core.errors import InputError
-from alga_workflows_core.schedules.document import Overlap, ScheduleDocument
+from alga_workflows_core.schedules.document import ScheduleDocument
 from alga_workflows_core.storage.schedules import ScheduleRow
 from alga_workflows_core.storage.unit_of_work import UnitOfWork
 from alga_workflows_core.types.states import DefinitionState, ScheduleState
 from alga_workflows_core.validation.payload import check_payload
-
-ALWAYS_SEEN_TO: frozenset[Overlap] = frozenset({"allow", "skip"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,21 +58,12 @@ def next_occurrence(row: ScheduleRow, now: datetime) -> datetime | None:
         return None
 
 
-async def fault_of(
-    work: UnitOfWork, document: ScheduleDocument, overlaps: frozenset[Overlap]
-) -> Fault | None:
+async def fault_of(work: UnitOfWork, document: ScheduleDocument) -> Fault | None:
     """What is wrong with a schedule as its definition and its calendar are now.
 
     A definition that is paused is nothing wrong: its occurrences are skipped until it is resumed.
     The calendar is there until the transaction ends, if it is there.
     """
-    if document.overlap not in ALWAYS_SEEN_TO | overlaps:
-        return Fault(
-            code="OVERLAP_UNSUPPORTED",
-            message=f"This release does not do {document.overlap!r}.",
-            path="/overlap",
-            remedy=f"Choose one of {', '.join(sorted(ALWAYS_SEEN_TO | overlaps))}.",
-        )
     wanted = document.calendar
     if wanted is not None:
         there = await work.calendars.names(keep=[wanted.calendar])

@@ -173,8 +173,8 @@ class ScheduleDocument(Part):
     overlap: Annotated[
         Overlap,
         Field(
-            description="While its newest run is open: allow another one, skip the occurrence, "
-            "queue it, or cancel the oldest run."
+            description="While a run of it is open: allow another one, skip the occurrence, "
+            "queue its run, or cancel the open one for it."
         ),
     ] = "allow"
     catch_up: Annotated[

@@ -18,16 +18,21 @@ from alga_workflows_core.schedules.checking import document_of
 from alga_workflows_core.schedules.document import Overlap, ScheduleDocument
 from alga_workflows_core.schedules.filtering import left_out
 from alga_workflows_core.schedules.ports import RunOrder, StartsRun
-from alga_workflows_core.storage.schedule_fires import Cause, FireOutcome, FireRow, NewFire
+from alga_workflows_core.storage.schedule_fires import (
+    SCHEDULE_TRIGGER,
+    Cause,
+    FireOutcome,
+    FireRow,
+    NewFire,
+    execution_key,
+)
 from alga_workflows_core.storage.schedules import ScheduleRow
+from alga_workflows_core.storage.slots import slot_of_schedule
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.temporal.names import run_id
 from alga_workflows_core.types.states import DefinitionState, ScheduleState
 
 log = structlog.get_logger()
-
-TRIGGER = "schedule"
-"""The trigger type of runs that schedules start."""
 
 BY = "schedule"
 """Who has started them, if no person has."""
@@ -51,6 +56,16 @@ class Firing:
         return occurrence_key(self.nominal)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOf:
+    """Which occurrence's run is wanted, how it gets on with others of its schedule, and by whom."""
+
+    schedule_id: str
+    key: str
+    overlap: Overlap
+    by: str
+
+
 @dataclass(frozen=True, slots=True)
 class _Refusal:
     """Why there is no run: `code` for programs, `reason` for people."""
@@ -66,12 +81,6 @@ _Decided: TypeAlias = UUID | _Refusal
 def occurrence_key(nominal: datetime) -> str:
     """What tells an occurrence from the others of its schedule."""
     return nominal.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def execution_key(schedule_id: str, key: str) -> str:
-    """What tells the run of an occurrence from all others of its definition."""
-    # An id has no such sign, so no two keys run together.
-    return f"{schedule_id}@{key}"
 
 
 class Occurrences:
@@ -116,7 +125,15 @@ class Occurrences:
             decided: _Decided | None = await _refusal(work, schedule, document, firing)
             if decided is None:
                 decided = await start_run(
-                    work, self._starts, firing.schedule_id, document, firing.key, firing.by
+                    work,
+                    self._starts,
+                    document,
+                    RunOf(
+                        schedule_id=firing.schedule_id,
+                        key=firing.key,
+                        overlap=firing.overlap or document.overlap,
+                        by=firing.by,
+                    ),
                 )
             row = await work.schedule_fires.write(firing.schedule_id, _new(firing, decided))
             await _end_if_over(work, schedule, document, firing.nominal)
@@ -145,24 +162,19 @@ class Occurrences:
 
 
 async def start_run(
-    work: UnitOfWork,
-    starts: StartsRun,
-    schedule_id: str,
-    document: ScheduleDocument,
-    key: str,
-    by: str,
+    work: UnitOfWork, starts: StartsRun, document: ScheduleDocument, run: RunOf
 ) -> UUID:
     """The run of an occurrence; the one that it has already, whatever has changed since."""
     order = RunOrder(
-        schedule_id=schedule_id,
+        schedule_id=run.schedule_id,
         definition_id=document.definition,
         version=document.version,
-        key=execution_key(schedule_id, key),
+        key=execution_key(run.schedule_id, run.key),
         payload=document.payload,
-        overlap=document.overlap,
-        by=by,
+        overlap=run.overlap,
+        by=run.by,
     )
-    identity = run_id(work.tenant, order.definition_id, TRIGGER, order.key)
+    identity = run_id(work.tenant, order.definition_id, SCHEDULE_TRIGGER, order.key)
     if await work.runs.get(identity) is not None:
         return identity
     return await starts.start(work, order)
@@ -170,7 +182,9 @@ async def start_run(
 
 async def overlapping(work: UnitOfWork, schedule_id: str, overlap: Overlap) -> UUID | None:
     """The open run because of which there may be no other one."""
-    return await work.schedule_fires.open_run(schedule_id) if overlap == "skip" else None
+    if overlap != "skip":
+        return None
+    return await work.slots.any_run(slot_of_schedule(schedule_id))
 
 
 async def _end_if_over(

@@ -15,7 +15,6 @@ from alga_workflows_core.schedules.checking import (
 )
 from alga_workflows_core.schedules.document import ScheduleDocument
 from alga_workflows_core.schedules.firing import BY, Firing, Occurrences, occurrence_key
-from alga_workflows_core.schedules.ports import StartsRun
 from alga_workflows_core.schedules.settings import ScheduleSettings
 from alga_workflows_core.schedules.wanted import wanted_schedule
 from alga_workflows_core.storage.schedule_fires import Cause
@@ -59,13 +58,11 @@ class Keeping:
         storage: Storage,
         temporal: TemporalSchedules,
         occurrences: Occurrences,
-        starts: StartsRun,
         settings: ScheduleSettings,
     ) -> None:
         self._storage = storage
         self._temporal = temporal
         self._occurrences = occurrences
-        self._starts = starts
         self._check = timedelta(seconds=settings.check)
         self._fires_kept = timedelta(days=settings.fires_days)
 
@@ -147,7 +144,7 @@ class Keeping:
     async def _open_state(
         self, work: UnitOfWork, document: ScheduleDocument
     ) -> tuple[ScheduleState, str | None]:
-        fault = await fault_of(work, document, self._starts.overlaps)
+        fault = await fault_of(work, document)
         if fault is None:
             return ScheduleState.ACTIVE, None
         return ScheduleState.BROKEN, fault.message

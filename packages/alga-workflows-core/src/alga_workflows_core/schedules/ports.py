@@ -13,7 +13,10 @@ from alga_workflows_core.types.json import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOrder:
-    """The run of one occurrence. `version` None: the active one; `key` tells occurrences apart."""
+    """The run of one occurrence. `version` None: the active one; `key` tells occurrences apart.
+
+    `overlap`: what becomes of it while others of the schedule are open; with `skip`, none is.
+    """
 
     schedule_id: str
     definition_id: str
@@ -26,11 +29,6 @@ class RunOrder:
 
 class StartsRun(Protocol):
     """Writes the rows of runs that schedules start."""
-
-    @property
-    def overlaps(self) -> frozenset[Overlap]:
-        """What it sees to itself; `allow` and `skip` are seen to before it is asked."""
-        ...
 
     async def start(self, work: UnitOfWork, order: RunOrder) -> UUID:
         """Write the row of the run in the caller's transaction, and answer its id; repeating it

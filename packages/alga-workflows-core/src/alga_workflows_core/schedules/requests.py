@@ -10,7 +10,13 @@ from alga_workflows_core.errors import ConflictError, InputError
 from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.schedules.checking import document_of
 from alga_workflows_core.schedules.document import Overlap
-from alga_workflows_core.schedules.firing import Firing, Occurrences, overlapping, start_run
+from alga_workflows_core.schedules.firing import (
+    Firing,
+    Occurrences,
+    RunOf,
+    overlapping,
+    start_run,
+)
 from alga_workflows_core.schedules.ports import StartsRun
 from alga_workflows_core.schedules.service import existing
 from alga_workflows_core.storage.schedule_fires import Cause, FireOutcome, FireRow, NewFire
@@ -68,7 +74,8 @@ class ScheduleRequests:
                     code="RUN_STILL_OPEN",
                     remedy="Wait for its end, or cancel it.",
                 )
-            run = await start_run(work, self._starts, schedule_id, document, fire_key, by)
+            wanted = RunOf(schedule_id=schedule_id, key=fire_key, overlap=document.overlap, by=by)
+            run = await start_run(work, self._starts, document, wanted)
             now = await work.schedules.now()
             new = NewFire(
                 key=fire_key,

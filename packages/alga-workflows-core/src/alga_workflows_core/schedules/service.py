@@ -13,7 +13,7 @@ from alga_workflows_core.definition.identity import document_text
 from alga_workflows_core.errors import ConflictError, InputError, NotFoundError, PreconditionError
 from alga_workflows_core.schedules.checking import document_of, fault_of
 from alga_workflows_core.schedules.document import ScheduleDocument
-from alga_workflows_core.schedules.ports import Condition, StartsRun
+from alga_workflows_core.schedules.ports import Condition
 from alga_workflows_core.schedules.preview import PreviewLine, preview
 from alga_workflows_core.storage.schedule_fires import FireRow
 from alga_workflows_core.storage.schedules import ScheduleContent, ScheduleRow
@@ -44,9 +44,8 @@ class ScheduleService:
     Storing a definition or publishing a version of it never changes a schedule.
     """
 
-    def __init__(self, *, storage: Storage, starts: StartsRun, poke: Callable[[], None]) -> None:
+    def __init__(self, *, storage: Storage, poke: Callable[[], None]) -> None:
         self._storage = storage
-        self._starts = starts
         self._poke = poke
 
     async def save(
@@ -151,7 +150,7 @@ class ScheduleService:
             return await work.schedule_fires.list(schedule_id, after=after, limit=limit)
 
     async def _content(self, work: UnitOfWork, document: ScheduleDocument) -> ScheduleContent:
-        fault = await fault_of(work, document, self._starts.overlaps)
+        fault = await fault_of(work, document)
         if fault is not None:
             raise fault.as_error()
         if next(document.times().after(await work.schedules.now()), None) is None:

@@ -127,6 +127,13 @@ class AcrossTenants:
         async with self._transactions.transaction(_NO_TENANT) as connection:
             return [await stage_in(connection, tenant, new) for tenant, new in events]
 
+    async def tenants_with_events(self, behind: str, at_most: int) -> list[str]:
+        """Tenants that have events, in order, beginning behind one."""
+        statement = text("SELECT tenant FROM alga_tenants_with_events(:behind, :at_most)")
+        async with self._transactions.transaction(_NO_TENANT) as connection:
+            rows = await connection.execute(statement, {"behind": behind, "at_most": at_most})
+            return [row.tenant for row in rows]
+
     async def find_webhook(self, webhook_id: UUID) -> str | None:
         """Whose webhook has this address."""
         async with self._transactions.transaction(_NO_TENANT) as connection:

@@ -114,7 +114,7 @@ class EventWaits:
         return [row_id for _, _, row_id in sorted(found)]
 
     async def read(self, row_ids: Collection[UUID]) -> list[FoundEvent]:
-        """These events with their keys, in this order."""
+        """These events with their keys, in this order, without those that were removed."""
         keys: dict[UUID, set[str]] = {row_id: set() for row_id in row_ids}
         for row in await self._connection.execute(
             select(event_keys.c.event_id, event_keys.c.key).where(
@@ -128,7 +128,11 @@ class EventWaits:
             )
         )
         events = {row["id"]: read(EventRow, row) for row in rows.mappings()}
-        return [FoundEvent(events[row_id], frozenset(keys[row_id])) for row_id in row_ids]
+        return [
+            FoundEvent(events[row_id], frozenset(keys[row_id]))
+            for row_id in row_ids
+            if row_id in events
+        ]
 
     def _look(self, run_id: UUID, looked_for: NameAndKey, since: datetime) -> Select[Any, Any, Any]:
         events, waits = workflow_events, workflow_run_waits

@@ -21,6 +21,7 @@ from alga_workflows_core.storage.event_rows import (
 )
 from alga_workflows_core.storage.event_tables import workflow_events as events
 from alga_workflows_core.storage.rows import read
+from alga_workflows_core.storage.transactions import CallersTransaction
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import EventState
 
@@ -32,7 +33,7 @@ _STAGE = text("""
 """)
 
 
-async def stage_in(connection: AsyncConnection, tenant: str, new: NewEvent) -> bool:
+async def stage_in(connection: CallersTransaction, tenant: str, new: NewEvent) -> bool:
     """Stage an event in a transaction of anybody who may execute `alga_stage_event`; False if
     there is such an event already."""
     staged = await connection.scalar(

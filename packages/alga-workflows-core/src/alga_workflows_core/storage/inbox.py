@@ -25,13 +25,17 @@ from alga_workflows_core.storage.tables import (
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import EventState, WaitStatus
 
-# Positions are drawn in the order of the ids.
+# Positions are drawn in the order of the ids, and once: a subquery that is joined may be run again
+# for each row.
 _ACCEPT = text("""
+    WITH drawn AS MATERIALIZED (
+        SELECT ordered.id, nextval('alga_event_position') AS position
+        FROM (SELECT u.id FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS u(id, n)
+              ORDER BY u.n) ordered
+    )
     UPDATE workflow_events e
     SET state = 'ACCEPTED', accepted_at = statement_timestamp(), position = drawn.position
-    FROM (SELECT ordered.id, nextval('alga_event_position') AS position
-          FROM (SELECT u.id FROM unnest(CAST(:ids AS uuid[])) WITH ORDINALITY AS u(id, n)
-                ORDER BY u.n) ordered) drawn
+    FROM drawn
     WHERE e.tenant = :tenant AND e.id = drawn.id AND e.state = 'STAGED'
 """)
 # The waits are locked and WAITING; a delivery each tells their runs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -151,6 +152,17 @@ class Runs:
             .one_or_none()
         )
         return None if row is None else read(RunRow, row)
+
+    async def states(self, run_ids: Collection[UUID]) -> Mapping[UUID, RunStatus]:
+        """Where each of these runs stands that are there."""
+        if not run_ids:
+            return {}
+        rows = await self._connection.execute(
+            select(runs.c.id, runs.c.status).where(
+                runs.c.tenant == self._tenant, runs.c.id.in_(run_ids)
+            )
+        )
+        return {row.id: RunStatus(row.status) for row in rows}
 
     async def list(
         self,

@@ -14,10 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alga_workflows_core.storage.rows import read
 from alga_workflows_core.storage.schedule_tables import workflow_schedule_fires as fires
-from alga_workflows_core.storage.tables import workflow_runs as runs
-from alga_workflows_core.types.states import FINAL_RUN_STATES
 
-_NEWEST = 20
+SCHEDULE_TRIGGER = "schedule"
+"""The trigger type of runs that schedules start."""
 
 
 class Cause(StrEnum):
@@ -64,6 +63,17 @@ class FireRow:
     run_id: UUID | None
     decided_at: datetime
     decided_by: str
+
+
+def execution_key(schedule_id: str, key: str) -> str:
+    """What tells the run of an occurrence from all others of its definition."""
+    # An id has no such sign, so no two keys run together.
+    return f"{schedule_id}@{key}"
+
+
+def schedule_of_key(execution_key: str) -> str:
+    """The id of the schedule that has started the run with this key."""
+    return execution_key.partition("@")[0]
 
 
 class ScheduleFires:
@@ -123,24 +133,6 @@ class ScheduleFires:
             *self._of(schedule_id), fires.c.nominal_at >= start, fires.c.nominal_at <= end
         )
         return frozenset(await self._connection.scalars(query))
-
-    async def open_run(self, schedule_id: str) -> UUID | None:
-        """The newest run of the schedule that is open, among its last twenty."""
-        newest = (
-            select(fires.c.run_id, fires.c.nominal_at, fires.c.key)
-            .where(*self._of(schedule_id), fires.c.outcome == FireOutcome.STARTED)
-            .order_by(fires.c.nominal_at.desc(), fires.c.key.desc())
-            .limit(_NEWEST)
-            .subquery()
-        )
-        query = (
-            select(runs.c.id)
-            .join(newest, newest.c.run_id == runs.c.id)
-            .where(runs.c.tenant == self._tenant, runs.c.status.not_in(FINAL_RUN_STATES))
-            .order_by(newest.c.nominal_at.desc(), newest.c.key.desc())
-            .limit(1)
-        )
-        return await self._connection.scalar(query)
 
     async def forget(self, schedule_id: str, before: datetime) -> None:
         """Delete those that were decided before `before`."""

@@ -1,8 +1,9 @@
-"""Slots: how many runs of a definition, or of one key of it, there are at a time.
+"""Slots: how many runs of a schedule, a definition, or one key of it, there are at a time.
 
 Counting and changing the slots of a key needs its lock (`Slots.lock`), in a statement before.
 Whoever holds the lock of a key may lock the rows of runs that wait for one of its slots, and no
-others; so whoever closes a run that waits takes the lock before the run's row.
+others; so whoever closes a run that waits takes the lock before the run's row. Locks of schedules
+are taken before those of definitions.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Integer, and_, delete, func, select, text, update
@@ -28,12 +30,25 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 11))")
 _ORDER = (sql_cast(slots.c.displaces, Integer).desc(), slots.c.position)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlotKey:
-    """What slots are counted by. `key` is JSON."""
+class SlotKind(StrEnum):
+    """Whose slots they are; a run takes them in this order."""
 
-    definition_id: str
+    SCHEDULE = "schedule"
+    DEFINITION = "definition"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class SlotKey:
+    """What slots are counted by: the schedule or definition `owner`, and a `key`, which is JSON."""
+
+    kind: SlotKind = SlotKind.DEFINITION
+    owner: str
     key: str
+
+
+def slot_of_schedule(schedule_id: str) -> SlotKey:
+    """What the runs of a schedule are counted by."""
+    return SlotKey(kind=SlotKind.SCHEDULE, owner=schedule_id, key="null")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +57,8 @@ class SlotRow:
     that took it. `at_most`: the limit of its version; `leaving`: it was asked to make room."""
 
     run_id: UUID
-    definition_id: str
+    kind: SlotKind
+    owner: str
     key: str
     state: SlotState
     position: int
@@ -54,7 +70,7 @@ class SlotRow:
 
     @property
     def of(self) -> SlotKey:
-        return SlotKey(definition_id=self.definition_id, key=self.key)
+        return SlotKey(kind=self.kind, owner=self.owner, key=self.key)
 
 
 class Slots:
@@ -67,14 +83,24 @@ class Slots:
     async def lock(self, key: SlotKey) -> None:
         """Wait until nobody else counts or changes the slots of this key; until the end of the
         transaction nobody does."""
-        # Neither a tenant nor a definition's id holds the separator.
-        name = "\x1f".join((self._tenant, key.definition_id, key.key))
+        # Neither a tenant nor an owner's id holds the separator.
+        name = "\x1f".join((self._tenant, key.kind, key.owner, key.key))
         await self._connection.execute(_LOCK, {"name": name})
 
-    async def of_run(self, run_id: UUID) -> SlotRow | None:
-        row = await self._connection.execute(select(slots).where(self._is(run_id)))
-        found = row.mappings().one_or_none()
-        return None if found is None else read(SlotRow, found)
+    async def of_run(self, run_id: UUID) -> Sequence[SlotRow]:
+        """Its slots, in the order in which it takes them."""
+        rows = await self._connection.execute(
+            select(slots)
+            .where(slots.c.tenant == self._tenant, slots.c.run_id == run_id)
+            .order_by(slots.c.kind.desc())
+        )
+        return [read(SlotRow, row) for row in rows.mappings()]
+
+    async def any_run(self, key: SlotKey) -> UUID | None:
+        """The first of the runs that hold a slot of the key or wait for one."""
+        query = select(slots.c.run_id).where(self._has(key)).order_by(slots.c.position).limit(1)
+        found: UUID | None = await self._connection.scalar(query)
+        return found
 
     async def held(self, key: SlotKey) -> int:
         """How many slots of the key are taken."""
@@ -83,12 +109,10 @@ class Slots:
         return await self._connection.scalar(query) or 0
 
     async def waiting(self, key: SlotKey, *, limit: int = 1) -> Sequence[SlotRow]:
-        """The first that wait for a slot of the key, in the order in which they get one."""
+        """The first that wait for a slot of the key, in the order in which they get one; who was
+        asked to leave gets none."""
         rows = await self._connection.execute(
-            select(slots)
-            .where(self._has(key), slots.c.state == SlotState.WAITING)
-            .order_by(*_ORDER)
-            .limit(limit)
+            select(slots).where(self._has(key), self._queues()).order_by(*_ORDER).limit(limit)
         )
         return [read(SlotRow, row) for row in rows.mappings()]
 
@@ -117,9 +141,7 @@ class Slots:
         before = (slots.c.displaces.is_(True) & (not slot.displaces)) | and_(
             slots.c.displaces.is_(slot.displaces), slots.c.position <= slot.position
         )
-        query = select(func.count()).where(
-            self._has(slot.of), slots.c.state == SlotState.WAITING, before
-        )
+        query = select(func.count()).where(self._has(slot.of), self._queues(), before)
         return await self._connection.scalar(query) or 0
 
     async def add(
@@ -132,20 +154,22 @@ class Slots:
         displaces: bool,
         family: UUID | None = None,
     ) -> None:
-        """Have a run hold a slot, that of its `family` if one is given, or wait for one."""
+        """Have a run hold a slot, that of its `family` if one is given, or wait for one now or
+        LATER."""
         await self._connection.execute(
             insert(slots)
             .values(
                 tenant=self._tenant,
                 run_id=run_id,
-                definition_id=key.definition_id,
+                kind=key.kind,
+                owner=key.owner,
                 key=key.key,
                 state=state,
                 at_most=at_most,
                 displaces=displaces,
                 family=family or run_id,
             )
-            .on_conflict_do_nothing(index_elements=["tenant", "run_id"])
+            .on_conflict_do_nothing(index_elements=["tenant", "run_id", "kind"])
         )
 
     async def family_above(self, run_id: UUID, key: SlotKey) -> UUID | None:
@@ -188,10 +212,24 @@ class Slots:
         )
         if admitted.one_or_none() is None:
             return False
-        await self._connection.execute(
-            update(slots).where(self._is(slot.run_id)).values(state=SlotState.HELD)
-        )
+        await self.hold(slot)
         return True
+
+    async def hold(self, slot: SlotRow) -> None:
+        """Give a slot to one that waits; what else its run needs is seen to elsewhere."""
+        await self._connection.execute(
+            update(slots).where(self._is(slot)).values(state=SlotState.HELD)
+        )
+
+    async def line_up(self, slot: SlotRow) -> None:
+        """Have one wait that was to do so LATER, behind all that wait already."""
+        await self._connection.execute(
+            update(slots)
+            .where(self._is(slot))
+            .values(
+                state=SlotState.WAITING, position=text("DEFAULT"), asked_at=func.clock_timestamp()
+            )
+        )
 
     async def ask_to_leave(self, family: UUID, key: SlotKey) -> None:
         """Keep that the runs of a family were asked to make room."""
@@ -199,16 +237,24 @@ class Slots:
             update(slots).where(self._has(key), slots.c.family == family).values(leaving=True)
         )
 
-    async def remove(self, run_id: UUID) -> None:
-        """The run needs its slot no more, nor waits for one."""
-        await self._connection.execute(delete(slots).where(self._is(run_id)))
+    async def remove(self, slot: SlotRow) -> None:
+        """The run needs this slot no more, nor waits for it."""
+        await self._connection.execute(delete(slots).where(self._is(slot)))
 
-    def _is(self, run_id: UUID) -> ColumnElement[bool]:
-        return and_(slots.c.tenant == self._tenant, slots.c.run_id == run_id)
+    def _is(self, slot: SlotRow) -> ColumnElement[bool]:
+        return and_(
+            slots.c.tenant == self._tenant,
+            slots.c.run_id == slot.run_id,
+            slots.c.kind == slot.kind,
+        )
+
+    def _queues(self) -> ColumnElement[bool]:
+        return and_(slots.c.state == SlotState.WAITING, slots.c.leaving.is_(False))
 
     def _has(self, key: SlotKey) -> ColumnElement[bool]:
         return and_(
             slots.c.tenant == self._tenant,
-            slots.c.definition_id == key.definition_id,
+            slots.c.kind == key.kind,
+            slots.c.owner == key.owner,
             slots.c.key == key.key,
         )

@@ -115,6 +115,16 @@ workflow_runs = Table(
     ),
     Index("workflow_runs_by_id", "id"),
     Index(
+        "workflow_runs_open",
+        "tenant",
+        "definition_id",
+        "version",
+        "created_at",
+        postgresql_where=text(
+            "status IN ('QUEUED', 'STARTING', 'RUNNING', 'WAITING', 'PAUSED', 'PARKED')"
+        ),
+    ),
+    Index(
         "workflow_runs_of_parent",
         "tenant",
         "parent_run_id",
@@ -301,7 +311,8 @@ run_slots = Table(
     metadata,
     Column("tenant", Text, nullable=False),
     Column("run_id", Uuid, nullable=False),
-    Column("definition_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("owner", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("position", BigInteger, Identity(always=True), nullable=False),
@@ -310,6 +321,6 @@ run_slots = Table(
     Column("family", Uuid, nullable=False),
     Column("leaving", Boolean, nullable=False, server_default=text("false")),
     timestamp("asked_at", required=True),
-    PrimaryKeyConstraint("tenant", "run_id"),
-    Index("alga_run_slots_of_key", "tenant", "definition_id", "key", "state", "position"),
+    PrimaryKeyConstraint("tenant", "run_id", "kind"),
+    Index("alga_run_slots_of_key", "tenant", "kind", "owner", "key", "state", "position"),
 )

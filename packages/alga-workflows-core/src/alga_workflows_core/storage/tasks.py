@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -129,6 +129,15 @@ class Tasks:
         found = await self._connection.execute(query.with_for_update() if lock else query)
         row = found.mappings().one_or_none()
         return None if row is None else read(TaskRow, row)
+
+    async def several(self, task_ids: Collection[UUID]) -> Mapping[UUID, TaskRow]:
+        """Those of these tasks that are there, by id."""
+        if not task_ids:
+            return {}
+        found = await self._connection.execute(
+            select(*_ROW).where(tasks.c.tenant == self._tenant, tasks.c.id.in_(task_ids))
+        )
+        return {row["id"]: read(TaskRow, row) for row in found.mappings()}
 
     async def content(self, task_id: UUID) -> TaskContent | None:
         found = await self._connection.execute(

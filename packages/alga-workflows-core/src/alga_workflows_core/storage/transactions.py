@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from alga_workflows_core.errors import UnavailableError
 from alga_workflows_core.infra.database import first_line, is_outage
+
+CallersTransaction: TypeAlias = AsyncConnection | AsyncSession
+"""The open transaction of another service, which begins and ends it."""
 
 _SET_TENANT = text("SELECT set_config('alga.tenant', :tenant, true)")
 

@@ -30,6 +30,7 @@ from alga_workflows_core.storage.event_uses import EventUses
 from alga_workflows_core.storage.event_waits import EventWaits
 from alga_workflows_core.storage.events import Events
 from alga_workflows_core.storage.inbox import Inbox
+from alga_workflows_core.storage.old_events import OldEvents
 from alga_workflows_core.storage.open_runs import OpenRuns
 from alga_workflows_core.storage.parked_messages import ParkedMessages
 from alga_workflows_core.storage.redeliveries import Redeliveries
@@ -85,6 +86,7 @@ class UnitOfWork:
     event_types: EventTypes
     event_traces: EventTraces
     redeliveries: Redeliveries
+    old_events: OldEvents
     schedules: Schedules
     schedule_fires: ScheduleFires
     calendars: Calendars
@@ -120,6 +122,7 @@ class UnitOfWork:
             event_types=EventTypes(connection, tenant),
             event_traces=EventTraces(connection, tenant),
             redeliveries=Redeliveries(connection, tenant),
+            old_events=OldEvents(connection, tenant),
             schedules=Schedules(connection, tenant),
             schedule_fires=ScheduleFires(connection, tenant),
             calendars=Calendars(connection, tenant),

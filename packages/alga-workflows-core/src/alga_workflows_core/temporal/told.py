@@ -44,5 +44,18 @@ class Told:
             for wait in self._run.waits.open
         ]
 
+    def backoffs(self) -> list[JsonObject]:
+        """What is to be tried again."""
+        return [
+            {
+                "path": each.path,
+                "attempt": each.attempt,
+                "due": each.due.isoformat(),
+                "since": None if each.since is None else each.since.isoformat(),
+                "code": each.code,
+            }
+            for each in self._run.backoffs.values()
+        ]
+
     def _id(self, key: str) -> UUID:
         return wait_id(self._run_id, key)

@@ -134,8 +134,9 @@ class RunWorkflow:
 
     @workflow.query(name=CURRENT_WAIT_QUERY)
     def current_wait(self) -> JsonObject:
-        """`{"waits": [{"id", "path", "kind", "due"}]}`, those that are open."""
-        return {"waits": self._told.waits()}
+        """`{"waits": [{"id", "path", "kind", "due"}]}`, those that are open; and `retries`, steps
+        that wait to be tried again: `{"path", "attempt", "due", "since", "code"}`."""
+        return {"waits": self._told.waits(), "retries": self._told.backoffs()}
 
     @workflow.query(name=SUMMARY_QUERY)
     def summary(self) -> JsonObject:

@@ -95,8 +95,10 @@ class EventState(StrEnum):
 
 
 class SlotState(StrEnum):
-    """Where a run stands that needs a slot. WAITING: it begins when it gets one."""
+    """Where a run stands that needs a slot. WAITING: it begins when it gets one. LATER: it waits
+    for another one first."""
 
+    LATER = "LATER"
     WAITING = "WAITING"
     HELD = "HELD"
 
@@ -211,7 +213,11 @@ EVENT_TRANSITIONS: Mapping[EventState, frozenset[EventState]] = MappingProxyType
 
 
 SLOT_TRANSITIONS: Mapping[SlotState, frozenset[SlotState]] = MappingProxyType(
-    {SlotState.WAITING: frozenset({SlotState.HELD}), SlotState.HELD: frozenset()}
+    {
+        SlotState.LATER: frozenset({SlotState.WAITING, SlotState.HELD}),
+        SlotState.WAITING: frozenset({SlotState.HELD}),
+        SlotState.HELD: frozenset(),
+    }
 )
 
 SCHEDULE_TRANSITIONS: Mapping[ScheduleState, frozenset[ScheduleState]] = MappingProxyType(

@@ -21,7 +21,7 @@ from alga_workflows_core.api.calendar_views import (
     document_view,
 )
 from alga_workflows_core.api.etags import IfMatch, IfNoneMatch, condition, etag
-from alga_workflows_core.api.keyset import DEFAULT_LIMIT, After, Limit, Page, decode_id, encode
+from alga_workflows_core.api.keyset import DEFAULT_LIMIT, After, Limit, Page, decode_id, page_of
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.definition.identifiers import DEFINITION_ID
 
@@ -48,10 +48,7 @@ def _add_reading(routes: APIRouter, service: CalendarService) -> None:
     ) -> Page[CalendarView]:
         """By name."""
         rows = await service.list(caller.tenant, after=decode_id(after), limit=limit + 1)
-        return Page(
-            items=[calendar_view(row) for row in rows[:limit]],
-            next=encode(rows[limit - 1].name) if len(rows) > limit else None,
-        )
+        return page_of(rows, limit, calendar_view, lambda row: (row.name,))
 
     @routes.get("/calendars/{name}")
     async def get_calendar(name: Name, response: Response, caller: Reader) -> CalendarDocumentView:

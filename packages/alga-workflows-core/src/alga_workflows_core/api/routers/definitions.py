@@ -39,7 +39,7 @@ from alga_workflows_core.api.keyset import (
     Page,
     decode_id,
     decode_number,
-    encode,
+    page_of,
 )
 from alga_workflows_core.catalogue.definitions import DefinitionService
 from alga_workflows_core.catalogue.lifecycle import DefinitionLifecycle
@@ -170,10 +170,7 @@ def _add_reading(routes: APIRouter, service: DefinitionService) -> None:
     ) -> Page[DefinitionView]:
         """By id."""
         rows = await service.list(caller.tenant, after=decode_id(after), limit=limit + 1)
-        return Page(
-            items=[definition_view(row) for row in rows[:limit]],
-            next=encode(rows[limit - 1].id) if len(rows) > limit else None,
-        )
+        return page_of(rows, limit, definition_view, lambda row: (row.id,))
 
     @routes.get("/definitions/{definition_id}")
     async def get_definition(
@@ -201,10 +198,7 @@ def _add_versions(routes: APIRouter, service: DefinitionService) -> None:
         rows = await service.versions(
             caller.tenant, definition_id, after=decode_number(after), limit=limit + 1
         )
-        return Page(
-            items=[version_view(row) for row in rows[:limit]],
-            next=encode(str(rows[limit - 1].version)) if len(rows) > limit else None,
-        )
+        return page_of(rows, limit, version_view, lambda row: (row.version,))
 
     @routes.get("/definitions/{definition_id}/versions/{number}")
     async def get_version(

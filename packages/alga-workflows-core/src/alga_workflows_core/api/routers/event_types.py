@@ -19,7 +19,7 @@ from alga_workflows_core.api.keyset import (
     Page,
     decode_event_name,
     decode_number,
-    encode,
+    page_of,
 )
 from alga_workflows_core.catalogue.event_types import EventTypeContent, EventTypeService
 from alga_workflows_core.definition.identifiers import EVENT_NAME
@@ -70,10 +70,7 @@ def _add_types(routes: APIRouter, service: EventTypeService) -> None:
     ) -> Page[EventTypeView]:
         """The active version of each, by name."""
         rows = await service.list(caller.tenant, after=decode_event_name(after), limit=limit + 1)
-        return Page(
-            items=[_view(row) for row in rows[:limit]],
-            next=encode(rows[limit - 1].name) if len(rows) > limit else None,
-        )
+        return page_of(rows, limit, _view, lambda row: (row.name,))
 
     # Names may hold slashes, so what ends in more is looked at first.
     @routes.get("/event-types/{event_name:path}/versions")
@@ -84,10 +81,7 @@ def _add_types(routes: APIRouter, service: EventTypeService) -> None:
         rows = await service.versions(
             caller.tenant, event_name, after=decode_number(after), limit=limit + 1
         )
-        return Page(
-            items=[_view(row) for row in rows[:limit]],
-            next=encode(str(rows[limit - 1].version)) if len(rows) > limit else None,
-        )
+        return page_of(rows, limit, _view, lambda row: (row.version,))
 
     @routes.get("/event-types/{event_name:path}")
     async def get_event_type(event_name: Name, caller: Reader) -> EventTypeView:

@@ -37,7 +37,7 @@ from alga_workflows_core.api.keyset import (
     Limit,
     Page,
     decode_time_and_id,
-    encode,
+    page_of,
 )
 from alga_workflows_core.definition.model import Line
 from alga_workflows_core.errors import InputError
@@ -143,11 +143,7 @@ def _add_reading(routes: APIRouter, desk: EventDesk) -> None:
         rows = await desk.list(
             caller.tenant, which, after=decode_time_and_id(after), limit=limit + 1
         )
-        last = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[event_view(row) for row in rows[:limit]],
-            next=None if last is None else encode(last.received_at.isoformat(), str(last.id)),
-        )
+        return page_of(rows, limit, event_view, lambda row: (row.received_at, row.id))
 
     @routes.get("/events/{event_id}")
     async def get_event(event_id: UUID, caller: Reader) -> EventDetailView:
@@ -170,11 +166,7 @@ def _add_reading(routes: APIRouter, desk: EventDesk) -> None:
         rows = await desk.deliveries(
             caller.tenant, state=state, after=decode_time_and_id(after), limit=limit + 1
         )
-        last = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[delivery_view(row) for row in rows[:limit]],
-            next=None if last is None else encode(last.created_at.isoformat(), str(last.id)),
-        )
+        return page_of(rows, limit, delivery_view, lambda row: (row.created_at, row.id))
 
 
 async def _tell(ingress: Ingress, tenant: str, read: ReadEvents) -> list[Answer]:

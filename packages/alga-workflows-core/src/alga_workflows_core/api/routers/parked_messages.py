@@ -18,7 +18,7 @@ from alga_workflows_core.api.keyset import (
     Limit,
     Page,
     decode_time_and_id,
-    encode,
+    page_of,
 )
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.events.parked import ParkedMessageService
@@ -79,11 +79,7 @@ def router(service: ParkedMessageService) -> APIRouter:
         rows = await service.list(
             caller.tenant, retried=retried, after=decode_time_and_id(after), limit=limit + 1
         )
-        last = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[_view(row) for row in rows[:limit]],
-            next=None if last is None else encode(last.parked_at.isoformat(), str(last.id)),
-        )
+        return page_of(rows, limit, _view, lambda row: (row.parked_at, row.id))
 
     @routes.get("/parked-messages/{message_id}")
     async def get_parked(message_id: UUID, caller: Reader) -> WholeMessageView:

@@ -20,14 +20,14 @@ from alga_workflows_core.api.keyset import (
     Page,
     decode_numbers,
     decode_time_and_id,
-    encode,
+    page_of,
 )
 from alga_workflows_core.api.routers.definitions import DefinitionId
 from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.model import BY_KIND, Model
-from alga_workflows_core.runs.blocked import Blocked, BlockedOnQueue
+from alga_workflows_core.runs.blocked import Blocked, BlockedOnQueue, BlockedOnRetry
 from alga_workflows_core.runs.blocked_slot import BlockedOnSlot
-from alga_workflows_core.runs.blocked_waits import BlockedOnEvent, blocked_on
+from alga_workflows_core.runs.blocked_waits import BlockedOnWait
 from alga_workflows_core.runs.launch import LaunchRequest
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.storage.runs import RunRow
@@ -95,7 +95,9 @@ class RunDetailView(RunView):
     """A run with the payload that it was started with, and what holds it up."""
 
     payload: Json
-    blocked_on: list[Annotated[BlockedOnQueue | BlockedOnSlot | BlockedOnEvent, BY_KIND]]
+    blocked_on: list[
+        Annotated[BlockedOnQueue | BlockedOnRetry | BlockedOnSlot | BlockedOnWait, BY_KIND]
+    ]
 
 
 class StepView(Model):
@@ -174,23 +176,16 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
             status=status,
             parent=parent,
         )
-        last = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[run_view(row) for row in rows[:limit]],
-            next=None if last is None else encode(last.created_at.isoformat(), str(last.id)),
-        )
+        return page_of(rows, limit, run_view, lambda row: (row.created_at, row.id))
 
     @routes.get("/runs/{run_id}")
     async def get_run(run_id: UUID, caller: Reader) -> RunDetailView:
         """One run with its payload, and what holds it up."""
         row = await service.get(caller.tenant, run_id)
-        slot = await service.blocked_on_slot(caller.tenant, row)
-        waits = await service.open_waits(caller.tenant, run_id)
-        queues = [] if slot is not None else await blocked.on_queues(row)
+        told = await service.blocked_on(caller.tenant, row)
+        asked = await blocked.on_temporal(row, has_waits=bool(told))
         return RunDetailView(
-            **run_view(row).model_dump(),
-            payload=row.payload,
-            blocked_on=[*([] if slot is None else [slot]), *queues, *blocked_on(waits)],
+            **run_view(row).model_dump(), payload=row.payload, blocked_on=[*asked, *told]
         )
 
     @routes.get("/runs/{run_id}/steps")
@@ -204,11 +199,7 @@ def _add_reading(routes: APIRouter, service: RunService, blocked: Blocked) -> No
         rows = await service.steps(
             caller.tenant, run_id, after=decode_numbers(after), limit=limit + 1
         )
-        last = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[_step(row) for row in rows[:limit]],
-            next=None if last is None else encode(str(last.epoch), str(last.position)),
-        )
+        return page_of(rows, limit, _step, lambda row: (row.epoch, row.position))
 
 
 def run_view(row: RunRow) -> RunView:

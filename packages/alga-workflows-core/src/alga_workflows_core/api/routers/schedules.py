@@ -20,7 +20,7 @@ from alga_workflows_core.api.keyset import (
     Page,
     decode_id,
     decode_time_and_key,
-    encode,
+    page_of,
 )
 from alga_workflows_core.api.routers.runs import IdempotencyKey
 from alga_workflows_core.api.schedule_views import (
@@ -73,10 +73,7 @@ def _add_reading(routes: APIRouter, service: ScheduleService) -> None:
         rows = await service.list(
             caller.tenant, after=decode_id(after), limit=limit + 1, definition_id=definition
         )
-        return Page(
-            items=[schedule_view(row) for row in rows[:limit]],
-            next=encode(rows[limit - 1].id) if len(rows) > limit else None,
-        )
+        return page_of(rows, limit, schedule_view, lambda row: (row.id,))
 
     @routes.get("/schedules/{schedule_id}")
     async def get_schedule(
@@ -107,11 +104,7 @@ def _add_reading(routes: APIRouter, service: ScheduleService) -> None:
         rows = await service.fires(
             caller.tenant, schedule_id, after=decode_time_and_key(after), limit=limit + 1
         )
-        last = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[fire_view(row) for row in rows[:limit]],
-            next=None if last is None else encode(last.nominal_at.isoformat(), last.key),
-        )
+        return page_of(rows, limit, fire_view, lambda row: (row.nominal_at, row.key))
 
 
 def _add_writing(routes: APIRouter, service: ScheduleService) -> None:

@@ -16,7 +16,7 @@ from alga_workflows_core.api.keyset import (
     Limit,
     Page,
     decode_time_and_id,
-    encode,
+    page_of,
 )
 from alga_workflows_core.api.task_views import (
     Acting,
@@ -74,11 +74,7 @@ def _add_reading(routes: APIRouter, tasks: TaskService) -> None:
         found = await tasks.list(
             caller.tenant, wanted, after=decode_time_and_id(after), limit=limit + 1
         )
-        last = found[limit - 1].task if len(found) > limit else None
-        return Page(
-            items=[task_view(each) for each in found[:limit]],
-            next=None if last is None else encode(last.created_at.isoformat(), str(last.id)),
-        )
+        return page_of(found, limit, task_view, lambda row: (row.task.created_at, row.task.id))
 
     @routes.get("/tasks/{task_id}")
     async def get_task(task_id: UUID, caller: Reader) -> TaskDetailView:

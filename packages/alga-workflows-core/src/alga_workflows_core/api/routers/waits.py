@@ -19,7 +19,7 @@ from alga_workflows_core.api.keyset import (
     Limit,
     Page,
     decode_time_and_id,
-    encode,
+    page_of,
 )
 from alga_workflows_core.definition.model import Model
 from alga_workflows_core.runs.decisions import Decision, Decisions
@@ -73,11 +73,7 @@ def router(decisions: Decisions) -> APIRouter:
         rows = await decisions.list(
             caller.tenant, run_id, after=decode_time_and_id(after), limit=limit + 1
         )
-        last = rows[limit - 1] if len(rows) > limit else None
-        return Page(
-            items=[_view(row) for row in rows[:limit]],
-            next=None if last is None else encode(last.opened_at.isoformat(), str(last.id)),
-        )
+        return page_of(rows, limit, _view, lambda row: (row.opened_at, row.id))
 
     @routes.post(
         "/runs/{run_id}/steps/{path:path}/resolve",

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from alga_workflows_core.api import openapi
 from alga_workflows_core.api.access import Author, Reader
 from alga_workflows_core.api.body import read_model
-from alga_workflows_core.api.keyset import DEFAULT_LIMIT, After, Limit, Page, decode_id, encode
+from alga_workflows_core.api.keyset import DEFAULT_LIMIT, After, Limit, Page, decode_id, page_of
 from alga_workflows_core.api.webhook_views import (
     ReceivedView,
     Webhook,
@@ -43,10 +43,7 @@ def _add_reading(routes: APIRouter, service: WebhookService) -> None:
     ) -> Page[WebhookView]:
         """By name."""
         rows = await service.list(caller.tenant, after=decode_id(after), limit=limit + 1)
-        return Page(
-            items=[webhook_view(row) for row in rows[:limit]],
-            next=encode(rows[limit - 1].name) if len(rows) > limit else None,
-        )
+        return page_of(rows, limit, webhook_view, lambda row: (row.name,))
 
     @routes.get("/webhooks/{webhook}")
     async def get_webhook(webhook: Name, caller: Reader) -> WebhookView:
