@@ -222,7 +222,7 @@ async def test_a_run_without_a_checkpoint_is_not_retried(service: Service) -> No
     await until(service.api, run_id, {"WAITING"})
     check_problem(await service.api.post(f"/runs/{run_id}/retry"), 409, "RUN_NOT_FAILED")
     await service.api.post(f"/runs/{run_id}/terminate", json={"reason": "enough"})
-    check_problem(await service.api.post(f"/runs/{run_id}/retry"), 409, "NO_CHECKPOINT")
+    check_problem(await service.api.post(f"/runs/{run_id}/retry"), 409, "CHECKPOINT_MISSING")
     check_problem(await service.api.post(f"/runs/{uuid4()}/retry"), 404, "NOT_FOUND")
 
 
@@ -254,3 +254,20 @@ async def test_a_run_whose_time_was_over_gets_it_again(service: Service) -> None
     run_id = await failed(service, late, give("late"), timeout="PT2S")
     run = await retry(service, run_id)
     assert (run["status"], run["result"]) == ("SUCCEEDED", "late")
+
+
+async def test_a_retry_whose_starter_was_killed_is_started(service: Service, shop: Shop) -> None:
+    """From the same checkpoint: what the row says is all that a starter needs."""
+    run_id = await failed(service, shop.buy("a"), shop.buy("bad"))
+    shop.closed.clear()
+    async with service.storage.unit_of_work("default") as work:
+        run = await work.runs.get(UUID(run_id))
+        assert run is not None
+        assert await work.open_runs.reopen(run, run.version)
+    await service.execute(
+        "UPDATE workflow_runs SET status = 'STARTING', start_attempts = 1,"
+        " start_due_at = clock_timestamp() + interval '0.3 s' WHERE id = :id",
+        id=UUID(run_id),
+    )
+    assert (await until(service.api, run_id))["status"] == "SUCCEEDED"
+    assert shop.sold == {"/a": 1, "/bad": 1}

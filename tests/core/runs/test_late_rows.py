@@ -72,3 +72,10 @@ async def test_a_step_that_is_told_after_the_end_gets_no_row(
     assert await closer.close("acme", seen, ending)
     await activities.flush(told(7, "third"))
     assert await paths() == ["first", "second"]
+    async with storage.unit_of_work("acme") as work:
+        ended = await work.runs.get(run.run_id)
+        assert ended is not None
+        assert await work.open_runs.reopen(ended, version=2)
+    # A later epoch has begun, so this one is over all the same.
+    await activities.flush(told(9, "fourth"))
+    assert await paths() == ["first", "second"]

@@ -40,8 +40,8 @@ class RunRetries:
         is still in `epoch`, if that is given. The run as it is then.
 
         NotFoundError (run, version), NoSlotError, and ConflictError: `RUN_NOT_FAILED`,
-        `EPOCH_CHANGED`, `NO_CHECKPOINT`, `VERSION_UNFIT` (`details.steps`). Nothing has changed
-        when it raises.
+        `EPOCH_CHANGED`, `CHECKPOINT_MISSING`, `VERSION_UNFIT` (`details.steps`). Nothing has
+        changed when it raises.
         """
         async with self._storage.unit_of_work(tenant) as work:
             run = await _retriable(work, run_id, epoch)
@@ -119,7 +119,7 @@ def _no_checkpoint(run: RunRow) -> ConflictError:
     return ConflictError(
         f"Run {run.id} has kept no place to go on from: it was ended from outside, by an engine "
         "that keeps none, or with an error that is not one step's.",
-        code="NO_CHECKPOINT",
+        code="CHECKPOINT_MISSING",
         remedy="Start a new run.",
         details={"runStatus": run.status.value},
     )

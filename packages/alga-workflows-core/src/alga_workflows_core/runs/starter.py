@@ -35,6 +35,7 @@ LEASE = timedelta(seconds=30)
 RETRY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 # A workflow task may replay pure work of about three seconds, on a slow machine several times that.
 TASK_TIMEOUT = timedelta(seconds=60)
+SOON_SECONDS = 0.2
 RPC_TIMEOUT = timedelta(seconds=10)
 # A run that was started is asked about, not started again, unless its execution is gone.
 CONFIRMED = timedelta(hours=1)
@@ -102,9 +103,7 @@ class RunStarter:
                 f"Version {run.version} of definition {run.definition_id!r} is not there.",
             )
             return
-        if run.epoch and await self._has_begun(run):
-            self._metrics.run_start("repeated")
-            await self._reconciler.heal(tenant, run_id)
+        if run.epoch and not await self._may_follow(tenant, run):
             return
         state = None if kept is None else (await kept.resumed(version, run.epoch)).state
         try:
@@ -130,13 +129,23 @@ class RunStarter:
             self._metrics.run_start("started")
             await self._started(tenant, run, handle.first_execution_run_id)
 
-    async def _has_begun(self, run: RunRow) -> bool:
-        """Whether Temporal has, or had, an execution of this epoch, not of a former one only."""
+    async def _may_follow(self, tenant: str, run: RunRow) -> bool:
+        """Whether this epoch may be started behind those that Temporal has had. What it has of this
+        one is told by the start if it is open, else it is not begun again."""
         newest = await self._executions.newest(run.id)
-        if newest is None or newest.is_open:
-            # An open one is found by the start itself.
+        if newest is None:
+            return True
+        begun = (await self._executions.start_input(newest)).epoch >= run.epoch
+        if newest.is_open == begun:
+            return True
+        if begun:
+            self._metrics.run_start("repeated")
+            await self._reconciler.heal(tenant, run.id)
             return False
-        return (await self._executions.start_input(newest)).epoch >= run.epoch
+        # Its last rows are written, and it is about to end.
+        async with self._storage.unit_of_work(tenant) as work:
+            await work.runs.postpone_start(run.id, SOON_SECONDS)
+        return False
 
     async def _started(self, tenant: str, run: RunRow, temporal_run_id: str | None) -> None:
         """From here on the reconciler asks Temporal about the run, until its first rows come."""
