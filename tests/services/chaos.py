@@ -18,12 +18,15 @@ import psycopg
 import structlog
 from temporalio.client import Client
 
+from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.metrics import TemporalTelemetry, temporal_runtime
-from alga_workflows_core.infra.settings import TemporalSettings
+from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
 from alga_workflows_core.infra.supervisor import exit_process
+from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import connect
 from alga_workflows_core.temporal.workflow import RunWorkflow
 from tests.core.events.four_processes import interleave
+from tests.core.schedules.many import converge
 from tests.durable.definitions import acting_turns, pure_result, pure_steps
 from tests.durable.world import World, check_executions
 from tests.services.command import Command, client, eventually, running
@@ -50,6 +53,8 @@ EVENTS = 5_000
 STARTS = 1_000
 INGRESS_EVENTS = 500
 INGRESS_KILLS = 40
+SCHEDULES = 2_000
+MOST_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +198,23 @@ async def starts(place: Place) -> str:
     return f"{STARTS} identical starts made one run"
 
 
+async def schedules(place: Place) -> str:
+    """Many schedules, kept by two workers; then changes of a third of them."""
+
+    @asynccontextmanager
+    async def kept() -> AsyncGenerator[None]:
+        async with running(environ=place.environ), running(environ=place.environ):
+            yield
+
+    database = Database(load(DatabaseSettings, place.environ))
+    try:
+        found = await converge(Storage(database), place.temporal, SCHEDULES, kept)
+    finally:
+        await database.close()
+    assert max(found.first, found.then) < MOST_SECONDS, str(found)
+    return str(found)
+
+
 SCENARIOS: dict[str, Callable[[Place], Awaitable[str]]] = {
     "pure steps": pure,
     "turns": turns,
@@ -203,6 +225,7 @@ SCENARIOS: dict[str, Callable[[Place], Awaitable[str]]] = {
     "events": events,
     "ingress": ingress,
     "starts": starts,
+    "schedules": schedules,
 }
 
 
