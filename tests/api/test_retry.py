@@ -11,7 +11,11 @@ from uuid import UUID, uuid4
 import pytest_asyncio
 
 from alga_workflows_core.storage.checkpoints import CheckpointRow
+from alga_workflows_core.temporal.executions import Executions
+from alga_workflows_core.temporal.names import RUN_WORKFLOW, workflow_id
+from alga_workflows_core.types.states import RunStatus
 from tests.api.calling import ANSWER, call, children, definition, give, publish, rest, start, until
+from tests.api.reconciled import NEVER, MakeWorld, eventually
 from tests.api.service import Service, check_problem
 
 
@@ -271,3 +275,34 @@ async def test_a_retry_whose_starter_was_killed_is_started(service: Service, sho
     )
     assert (await until(service.api, run_id))["status"] == "SUCCEEDED"
     assert shop.sold == {"/a": 1, "/bad": 1}
+
+
+async def test_a_retry_waits_for_the_end_of_the_former_execution(
+    make: MakeWorld, shop: Shop
+) -> None:
+    """Its last rows are there a moment before Temporal has its end. No reconciler has to help."""
+    service = await make(WORKFLOW_RECONCILE_AFTER=NEVER, WORKFLOW_SWEEP_INTERVAL=NEVER)
+    await publish(service.api, definition("slow", shop.buy("bad"), give(1)))
+    run_id = await service.start("slow")
+    await service.becomes(run_id, RunStatus.FAILED)
+    await service.closed(run_id)
+    executions = Executions(service.client)
+    newest = await executions.newest(run_id)
+    assert newest is not None
+    former = await service.client.start_workflow(
+        RUN_WORKFLOW,
+        await executions.start_input(newest),
+        id=workflow_id(run_id),
+        task_queue="nowhere",
+    )
+    shop.closed.clear()
+    assert (await service.api.post(f"/runs/{run_id}/retry")).status_code == 202
+
+    async def tried() -> bool:
+        return (await service.existing(run_id)).start_attempts > 1
+
+    await eventually(tried)
+    assert shop.sold == {}
+    await former.terminate()
+    assert (await service.becomes(run_id, RunStatus.SUCCEEDED)).epoch == 1
+    assert shop.sold == {"/bad": 1}
