@@ -69,9 +69,8 @@ class Checkpoints:
             each.keep()
         if failed is not None:
             failed["f"] = True
-        self.text = json.dumps(
-            {"format": CHECKPOINT_FORMAT, "atOnce": at_once, "state": state()}, allow_nan=False
-        )
+        kept = {"format": CHECKPOINT_FORMAT, "atOnce": at_once, "state": state()}
+        self.text = json.dumps(kept)
         if failed is not None:
             del failed["f"]
         for each in self._outside.values():

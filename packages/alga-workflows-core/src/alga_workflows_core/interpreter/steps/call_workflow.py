@@ -1,6 +1,7 @@
 """`control.callWorkflow`: run another definition, and wait for its result or not.
 
-Node: that of `retrying`, of `failing` and of `waiting`, `{"in": payload}`.
+Node: that of `retrying`, of `failing` and of `waiting`, `{"in": payload, "d": true while a child
+that nobody waits for is being started}`.
 """
 
 from __future__ import annotations
@@ -55,7 +56,13 @@ async def _attempts(step: CallWorkflowStep, visit: Visit) -> Tried:
 async def _once(step: CallWorkflowStep, visit: Visit) -> Tried:
     """One child from its start to its end."""
     if step.mode == "detach":
-        started = await visit.effects.detach(_wait(step, visit))
+        if visit.node.pop("d", False):
+            # It was being started when the run failed that this is a retry of: it is that one.
+            visit.node["w"] -= 1
+        wait = _wait(step, visit)
+        visit.node["d"] = True
+        started = await visit.effects.detach(wait)
+        del visit.node["d"]
         return _tried(
             visit, {"status": "SUCCEEDED", "result": {"runId": started.get("runId")}} | started
         )
