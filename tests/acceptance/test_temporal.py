@@ -122,6 +122,16 @@ async def test_hardly_any_case_needs_another_attempt(
     assert sum(settled) >= len(settled) / 2
 
 
+async def test_rows_are_what_histories_tell(
+    table: Table, outcomes: dict[tuple[str, bool], asyncio.Task[Outcome]]
+) -> None:
+    """Of every run that has ended: replayed, its facts make the rows that are there."""
+    await asyncio.gather(*outcomes.values())
+    rebuilt = await table.rebuilt()
+    assert rebuilt
+    assert not [(case, each.found) for case, each in rebuilt if each.found]
+
+
 TESTS = {
     False: test_a_case_goes_as_simulated,
     True: test_going_on_in_new_executions_changes_nothing,

@@ -30,7 +30,7 @@ from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.waits import WaitDesk, WaitKindRules
 from alga_workflows_core.storage.ledger import Ledger
-from alga_workflows_core.storage.unit_of_work import Due
+from alga_workflows_core.storage.unit_of_work import Due, Storage
 from alga_workflows_core.tasks.clock import TaskClock
 from alga_workflows_core.tasks.rules import TaskRules
 from workflow_worker.base import Base, each_second
@@ -87,23 +87,30 @@ def _retention(base: Base) -> PeriodicService:
     return PeriodicService("event-retention", EVERY.total_seconds() / 2, retention.remove_old)
 
 
-def activities(
-    base: Base, launcher: Launcher, events: Routing
-) -> Sequence[Callable[..., Awaitable[Any]]]:
-    """All that the authored queue serves besides the workflow."""
-    storage, registry = base.storage, base.registry
+def wait_desk(
+    storage: Storage, launcher: Launcher, *, poke: Callable[[], None] = lambda: None
+) -> WaitDesk:
+    """Opens and closes waits of every kind. `poke`: when something is to be delivered."""
     children = Children(launcher)
     rules: dict[str, WaitKindRules] = {
         "event": EventWaitRules(),
         "task": TaskRules(),
         "child": children,
     }
+    return WaitDesk(storage, rules, starts=children, poke=poke)
+
+
+def activities(
+    base: Base, launcher: Launcher, events: Routing
+) -> Sequence[Callable[..., Awaitable[Any]]]:
+    """All that the authored queue serves besides the workflow."""
+    storage, registry = base.storage, base.registry
     runs = RunActivities(
         performer=Performer(
             registry, ledger=Ledger(storage), secrets=base.settings.secrets.provider()
         ),
         rows=RowWriter(storage=storage, closed=base.closed, metrics=base.metrics),
-        waits=WaitDesk(storage, rules, starts=children, poke=events.deliver.poke),
+        waits=wait_desk(storage, launcher, poke=events.deliver.poke),
         calendars=StoredCalendars(storage),
     )
     advertising = AdvertisingActivities(storage=storage, own=registry.specs())

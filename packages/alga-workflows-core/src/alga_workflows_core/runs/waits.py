@@ -16,7 +16,7 @@ from alga_workflows_core.errors import (
     Category,
     ErrorInfo,
 )
-from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.storage.waits import NewWait, WaitRow
 from alga_workflows_core.temporal.wire import ClosedWait, OpenedWait, RunIdentity
 from alga_workflows_core.types.json import JsonObject
@@ -111,6 +111,13 @@ class WaitDesk:
             # The answer tells the run; nothing has to be delivered.
             await work.waits.resolve(wait.id, early, wait.kind, deliver=False)
         return early
+
+    async def reopen(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> None:
+        """Make a row anew that was lost while the run waits. What ends it at once reaches the run
+        by a delivery, since nobody has asked."""
+        if await self.open(work, identity, wait) is not None:
+            await work.waits.deliver(wait.id)
+            work.leaves(Due.DELIVERIES)
 
     async def close(self, work: UnitOfWork, identity: RunIdentity, wait: ClosedWait) -> Closed:
         """Close the row, unless something has ended it or its kind keeps it open."""

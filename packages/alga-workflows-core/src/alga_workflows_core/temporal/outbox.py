@@ -12,6 +12,7 @@ from temporalio.common import RetryPolicy
 from alga_workflows_core.interpreter.facts import Fact, RunFinished
 from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.temporal.names import FLUSH_ACTIVITY
+from alga_workflows_core.temporal.pure import BatchWatch
 from alga_workflows_core.temporal.stopwatch import Stopwatch
 from alga_workflows_core.temporal.wire import (
     Batch,
@@ -42,8 +43,11 @@ MOST_LINES = 20
 class Outbox:
     """One execution's. `run` is set before anything is sent."""
 
-    def __init__(self, identity: RunIdentity, stopwatch: Stopwatch) -> None:
+    def __init__(
+        self, identity: RunIdentity, stopwatch: Stopwatch, watch: BatchWatch | None = None
+    ) -> None:
         self._identity = identity
+        self._watch = watch
         self._stopwatch = stopwatch
         self._facts: list[Fact] = []
         self._sending = False
@@ -85,7 +89,15 @@ class Outbox:
         self._told = ends[-1] if ends else self.run.status
         self._telling = False
         workflow.set_current_details(details(self.run, self._told))
-        return Batch(seq=self.run.number(), status=self._told, facts=facts)
+        batch = Batch(seq=self.run.number(), status=self._told, facts=facts)
+        if self._watch is not None:
+            self._watch.taken(workflow.info().run_id, batch)
+        return batch
+
+    def written(self, batch: Batch) -> None:
+        """Somebody has confirmed that the rows of `batch` are there."""
+        if self._watch is not None:
+            self._watch.written(batch)
 
     def give_back(self, facts: Sequence[Fact]) -> None:
         """Keep facts whose writing nobody confirmed; writing them twice changes nothing."""
@@ -131,6 +143,7 @@ class Outbox:
             )
         finally:
             self._sending = False
+        self.written(request.batch)
         self._stopwatch.resume()
         self._stopwatch.record(result.work)
         return result
