@@ -37,6 +37,8 @@ NOT_SETTLING = (
     "loops/budget-returned",
 )
 SETTLING = [case for case in CASES[::6] if case.name not in NOT_SETTLING]
+# Of the runs whose rows are held against their histories afterwards; all would take long.
+ONE_IN = 3
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -125,10 +127,10 @@ async def test_hardly_any_case_needs_another_attempt(
 async def test_rows_are_what_histories_tell(
     table: Table, outcomes: dict[tuple[str, bool], asyncio.Task[Outcome]]
 ) -> None:
-    """Of every run that has ended: replayed, its facts make the rows that are there."""
+    """Of runs that have ended: replayed, their facts make the rows that are there."""
     await asyncio.gather(*outcomes.values())
-    rebuilt = await table.rebuilt()
-    assert rebuilt
+    rebuilt = await table.rebuilt(ONE_IN)
+    assert rebuilt or len(outcomes) < ONE_IN
     assert not [(case, each.found) for case, each in rebuilt if each.found]
 
 

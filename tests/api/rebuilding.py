@@ -14,11 +14,14 @@ from temporalio.client import Client
 
 from alga_workflows_core.actions.builtin.catalogue import builtin_actions
 from alga_workflows_core.actions.registry import Registry
+from alga_workflows_core.definition.document import ENGINE
 from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.rebuild import Rebuilder
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.executions import Executions
+from alga_workflows_core.temporal.names import RUN_WORKFLOW, workflow_id
 from alga_workflows_core.temporal.replayed_facts import HistoryReplayer
+from alga_workflows_core.temporal.wire import RunInput
 from tests.api.calling import until
 from tests.durable.workflows import CutRunWorkflow
 from workflow_worker.routing import wait_desk
@@ -53,6 +56,26 @@ class Rebuilding:
         started = await self.api.post(f"/definitions/{identity}/runs", json={"payload": payload})
         assert started.status_code == 201, started.text
         return UUID(started.json()["runId"])
+
+    async def execution(
+        self, run_id: UUID, document: dict[str, Any], *, engine: int = ENGINE
+    ) -> None:
+        """An execution that nobody works on, of a run that has no row."""
+        start = RunInput(
+            run_id=run_id,
+            tenant_id=TENANT,
+            workflow_id=document["id"],
+            workflow_version=1,
+            trigger_type="api",
+            execution_key=str(run_id),
+            engine=engine,
+            expression_engine="none",
+            definition=document,
+            actions=[],
+        )
+        await self.client.start_workflow(
+            RUN_WORKFLOW, start, id=workflow_id(run_id), task_queue="nobody works here"
+        )
 
     async def tell(self, name: str, key: str) -> None:
         """An event."""
@@ -147,6 +170,17 @@ def waiting(identity: str, **members: Any) -> dict[str, Any]:
         "timeout": "PT1H",
         "steps": [wait, {"id": "end", "type": "control.return", "value": "told"}],
         **members,
+    }
+
+
+def asking(identity: str) -> dict[str, Any]:
+    """A definition that asks the `url` of its payload."""
+    given = {"method": "GET", "url": {"$expr": "payload.url"}}
+    config = {"actionId": "http.request", "version": 1, "inputMapping": given}
+    return {
+        "id": identity,
+        "name": identity,
+        "steps": [{"id": "ask", "type": "action.call", "config": config}],
     }
 
 

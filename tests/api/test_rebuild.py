@@ -28,10 +28,10 @@ from alga_workflows_core.runs.row_differences import (
     WAITS,
 )
 from alga_workflows_core.storage.columns import metadata
+from alga_workflows_core.storage.open_runs import LAST_SEQ
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import connect
-from alga_workflows_core.temporal.names import RUN_WORKFLOW, workflow_id
-from alga_workflows_core.temporal.wire import RunInput
+from alga_workflows_core.temporal.names import workflow_id
 from alga_workflows_core.temporal.worker import WorkerOptions
 from alga_workflows_core.testing.databases import TestDatabases
 from alga_workflows_core.testing.namespaces import create_namespace
@@ -40,6 +40,7 @@ from tests.api.rebuilding import (
     NOBODY,
     TENANT,
     Rebuilding,
+    asking,
     everything,
     rebuilding,
     waiting,
@@ -87,6 +88,7 @@ LIMITED = {"concurrency": {"key": {"$expr": "payload.key"}, "limit": 1, "onLimit
 DOCUMENTS = [
     returning("called", {"$expr": "1"}),
     everything("everything", "called"),
+    asking("asking"),
     waiting("waiting"),
     waiting("limited", **LIMITED),
 ]
@@ -255,6 +257,53 @@ async def test_a_lost_row_of_an_open_run_gets_its_slot_again(world: Rebuilding) 
     await world.becomes(second, "SUCCEEDED")
 
 
+async def test_a_run_in_the_middle_of_an_action_differs_in_nothing(
+    world: Rebuilding, silent_url: tuple[str, asyncio.Event]
+) -> None:
+    """Its rows are ahead of its history; when it was terminated, what was under way is over."""
+    url, asked = silent_url
+    run_id = await world.start("asking", {"url": url})
+    await asyncio.wait_for(asked.wait(), 20)
+    await world.becomes(run_id, "RUNNING")
+    assert (await world.rebuilder.compare(run_id)).found == []
+    # Nothing but the end of the action tells its history that this row was written.
+    await world.execute("DELETE FROM workflow_run_steps WHERE run_id = :run", run=run_id)
+    assert (await world.rebuilder.compare(run_id)).found == []
+    await world.client.get_workflow_handle(workflow_id(run_id)).terminate(reason="enough")
+    repaired = await world.rebuilder.repair(run_id)
+    assert {(RUNS, str(run_id), "status"), (STEPS, "ask", ROW)} <= told(repaired)
+    assert repaired.left == []
+    [step] = (await world.rows(run_id))[STEPS]
+    assert (step["status"], step["error"]["code"]) == ("CANCELED", "RUN_ENDED")
+    assert (await world.rebuilder.compare(run_id)).found == []
+
+
+async def test_a_run_that_ended_before_it_began_has_no_steps(world: Rebuilding) -> None:
+    """What its code would have done, had it come to that, is not in its history."""
+    run_id = uuid4()
+    await world.execution(run_id, waiting("waiting"))
+    await world.client.get_workflow_handle(workflow_id(run_id)).terminate(reason="at once")
+    assert told(await world.rebuilder.repair(run_id)) == {(RUNS, str(run_id), ROW)}
+    row = await world.becomes(run_id, "FAILED")
+    assert row["error"]["details"]["reason"] == "at once"
+    assert (await world.rows(run_id))[STEPS] == []
+    assert (await world.rebuilder.compare(run_id)).found == []
+
+
+async def test_a_row_with_the_last_word_keeps_it(world: Rebuilding) -> None:
+    """One that was closed or made anew from outside tells less, and that is no difference; a state
+    that is not so is one, which a repair leaves to people."""
+    run_id = await world.start("called")
+    await world.becomes(run_id, "SUCCEEDED")
+    last = "UPDATE workflow_runs SET seq = :last, started_at = created_at"
+    await world.execute(f"{last} WHERE id = :run", run=run_id, last=LAST_SEQ)
+    assert (await world.rebuilder.compare(run_id)).found == []
+    await world.execute("UPDATE workflow_runs SET status = 'FAILED' WHERE id = :run", run=run_id)
+    repaired = await world.rebuilder.repair(run_id)
+    assert told(repaired) == {(RUNS, str(run_id), "status")}
+    assert repaired.left == repaired.found
+
+
 async def test_what_cannot_be_rebuilt_says_why(world: Rebuilding, ended: UUID) -> None:
     """A run that is nowhere, one without history, one of a later engine, and one that another
     release has walked."""
@@ -265,21 +314,7 @@ async def test_what_cannot_be_rebuilt_says_why(world: Rebuilding, ended: UUID) -
         " 'api', 'lost', 'null', 'test')",
         run=lost,
     )
-    start = RunInput(
-        run_id=later,
-        tenant_id=TENANT,
-        workflow_id="waiting",
-        workflow_version=1,
-        trigger_type="api",
-        execution_key="later",
-        engine=ENGINE + 1,
-        expression_engine="none",
-        definition=waiting("waiting"),
-        actions=[],
-    )
-    await world.client.start_workflow(
-        RUN_WORKFLOW, start, id=workflow_id(later), task_queue="nobody works here"
-    )
+    await world.execution(later, waiting("waiting"), engine=ENGINE + 1)
     assert await _refusal(world, uuid4()) == "RUN_UNKNOWN"
     assert await _refusal(world, lost) == "HISTORY_GONE"
     assert await _refusal(world, later) == "ENGINE_UNKNOWN"
