@@ -148,7 +148,7 @@ async def test_a_calendar_that_somebody_else_has_changed_stays(service: Service)
         await service.api.delete("/calendars/shared", headers=headers),
     ):
         problem = check_problem(answer, 412, "CALENDAR_CHANGED", path="If-Match")
-        assert "with the ETag that it answers" in problem["remedy"]
+        assert "with its ETag as If-Match" in problem["remedy"]
     refused = await put(service, "shared", OFFICE, If_None_Match="*")
     check_problem(refused, 412, "CALENDAR_CHANGED", path="If-None-Match")
     refused = await put(service, f"fresh-{uuid4()}", OFFICE, If_Match="*")

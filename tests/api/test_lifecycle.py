@@ -269,7 +269,7 @@ async def test_a_definition_without_a_draft_has_no_etag(service: Service) -> Non
     assert "etag" not in (await service.api.get("/definitions/bare")).headers
     refused = await put(service, returning("bare"), If_Match="*")
     problem = check_problem(refused, 412, "DRAFT_CHANGED", path="If-Match")
-    assert problem["remedy"] == "Send the draft without If-Match."
+    assert problem["remedy"] == "Send it without If-Match."
     assert (await put(service, returning("bare"), If_None_Match="*")).status_code == 200
 
 

@@ -92,7 +92,8 @@ async def test_what_is_no_signal_of_ours_changes_nothing(
         {},
         {"waitId": "x"},
         {"waitId": other, "resolution": {}},
-        {"eventName": "A"},
+        {"eventName": "two words"},
+        {"waitId": other, "eventName": "A"},
     ]
     for signal in signals:
         await handle.signal(EVENT_SIGNAL, signal)

@@ -175,7 +175,7 @@ async def api(database: Database) -> httpx.AsyncClient:
         after=timedelta(minutes=1),
     )
 
-    starts = ScheduledRuns(Launcher(storage), poke=lambda: None)
+    starts = ScheduledRuns(Launcher(storage))
     scheduling = Scheduling.of(ScheduleSettings(), storage, client, metrics, starts)
 
     async def no_metrics() -> bytes:
@@ -189,7 +189,6 @@ async def api(database: Database) -> httpx.AsyncClient:
                 storage=storage,
                 launcher=Launcher(storage),
                 closed=closed,
-                poke=lambda: None,
             ),
             decisions=Decisions(storage),
             ingress=Ingress(storage),

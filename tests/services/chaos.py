@@ -18,14 +18,21 @@ import psycopg
 import structlog
 from temporalio.client import Client
 
+from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.metrics import TemporalTelemetry, temporal_runtime
-from alga_workflows_core.infra.settings import TemporalSettings
+from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
 from alga_workflows_core.infra.supervisor import exit_process
+from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.client import connect
 from alga_workflows_core.temporal.workflow import RunWorkflow
+from tests.core.events.four_processes import interleave
+from tests.core.schedules.many import converge
 from tests.durable.definitions import acting_turns, pure_result, pure_steps
 from tests.durable.world import World, check_executions
 from tests.services.command import Command, client, eventually, running
+from tests.services.failing_target import all_arrived, told_to_a_failing_one
+from tests.services.identical_starts import one_run
+from tests.services.ingress_killed import nothing_lost, told_to_both
 from tests.services.killing import MODULE, SIDES, run_killed
 from tests.services.outages import finish_in_spite_of
 from tests.services.processes import resident_bytes
@@ -41,6 +48,13 @@ KILLS_OF_A_RUN = 10
 OUTAGE_SECONDS = 30.0
 SLOT_RUNS = 30
 SLOT_KILLS = 30
+INTERLEAVINGS = 10_000
+EVENTS = 5_000
+STARTS = 1_000
+INGRESS_EVENTS = 500
+INGRESS_KILLS = 40
+SCHEDULES = 2_000
+MOST_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +158,74 @@ async def slots(place: Place) -> str:
     )
 
 
+async def inbox(place: Place) -> str:
+    """Random interleavings in four processes, with a model as judge."""
+    seed = place.chance.randrange(10**6)
+    found = await interleave(place.servers.database_url, seed, INTERLEAVINGS)
+    said = "\n".join(found.wrong[:20])
+    assert not found.wrong, f"ALGA_INBOX_SEED={seed}, {len(found.wrong)} findings:\n{said}"
+    return (
+        f"ALGA_INBOX_SEED={seed}: {INTERLEAVINGS} interleavings, {found.events} events, "
+        f"{found.crashes} crashes, waits {dict(sorted(found.ends.items()))}, no findings"
+    )
+
+
+async def events(place: Place) -> str:
+    """5,000 events for a definition that starts, and for one that never does."""
+    began = perf_counter()
+    async with _chaos_worker(place) as (_, world):
+        found = await told_to_a_failing_one(world.api, EVENTS)
+    all_arrived(found, EVENTS)
+    rate = EVENTS / (perf_counter() - began)
+    return f"{EVENTS} events ({rate:.0f}/s): all arrived, {EVENTS} dead for the other, explained"
+
+
+async def ingress(place: Place) -> str:
+    """Events told to two workers, either of which is killed every few seconds."""
+    environ = {**place.environ, "CHAOS_FOLDER": str(place.folder)}
+    found = await told_to_both(environ, place.chance, count=INGRESS_EVENTS, kills=INGRESS_KILLS)
+    nothing_lost(found, INGRESS_EVENTS)
+    return (
+        f"{found.events} events, {found.kills} kills, {found.repeated} requests made again: "
+        "none lost, none doubled"
+    )
+
+
+async def starts(place: Place) -> str:
+    """One start, asked for a thousand times at once of two workers."""
+    found = await one_run({**place.environ, "CHAOS_FOLDER": str(place.folder)}, STARTS)
+    assert found.answered == {found.run: STARTS}, found
+    return f"{STARTS} identical starts made one run"
+
+
+async def schedules(place: Place) -> str:
+    """Many schedules, kept by two workers; then changes of a third of them."""
+
+    @asynccontextmanager
+    async def kept() -> AsyncGenerator[None]:
+        async with running(environ=place.environ), running(environ=place.environ):
+            yield
+
+    database = Database(load(DatabaseSettings, place.environ))
+    try:
+        found = await converge(Storage(database), place.temporal, SCHEDULES, kept)
+    finally:
+        await database.close()
+    assert max(found.first, found.then) < MOST_SECONDS, str(found)
+    return str(found)
+
+
 SCENARIOS: dict[str, Callable[[Place], Awaitable[str]]] = {
     "pure steps": pure,
     "turns": turns,
     "kills": kills,
     "outages": outages,
     "slots": slots,
+    "inbox": inbox,
+    "events": events,
+    "ingress": ingress,
+    "starts": starts,
+    "schedules": schedules,
 }
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,10 +15,9 @@ import httpx
 import psycopg
 
 from tests.durable.actions import OCCUPANTS
-from tests.services.command import Command, client, eventually, running
+from tests.services.command import client, eventually
+from tests.services.workers import Workers, all_ended
 
-MODULE = "tests.services.chaos_worker"
-WORKERS = 2
 PATIENCE = 600.0
 # After somebody has entered a place: a worker that has begun nothing has nothing to lose.
 MOST_SECONDS_MORE = 0.5
@@ -88,14 +86,14 @@ async def occupied(
         await connection.execute(OCCUPANTS)
     environ = {**environ, "CHAOS_FOLDER": str(folder)}
     started: dict[str, int] = {}
-    async with _Workers(environ, chance).running() as workers:
+    async with Workers(environ, chance).running() as workers:
         async with client(f"{await workers.first.url()}/api/v1") as api:
             for document in (PART, occupying("solo", 1), occupying("pair", 2)):
                 await _publish(api, document)
             for number in range(runs):
                 for identity, key in (("solo", "a"), ("pair", "ab"[number % 2])):
                     started[await _start(api, identity, key)] = number
-        await _ended(url, workers.kill_until(kills, url))
+        await all_ended(url, _kill(workers, kills, url, chance))
     return await _found(url, workers.kills, started)
 
 
@@ -109,73 +107,24 @@ def limits(occupied: Occupied) -> None:
     assert occupied.left == 0, occupied
 
 
-class _Workers:
-    """Some workers; one that was killed is replaced at once."""
+async def _kill(workers: Workers, kills: int, url: str, chance: random.Random) -> None:
+    """Kill one, each time that somebody has entered a place since the last kill."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+        before = 0
 
-    def __init__(self, environ: Mapping[str, str], chance: random.Random) -> None:
-        self._environ = environ
-        self._chance = chance
-        self._stack = AsyncExitStack()
-        self._commands: list[Command] = []
-        self.kills = 0
+        async def entered() -> None:
+            nonlocal before
+            more = partial(_entered, connection, beyond=before)
+            before = await eventually(more, "somebody entered", seconds=PATIENCE)
+            await asyncio.sleep(chance.uniform(0, MOST_SECONDS_MORE))
 
-    @asynccontextmanager
-    async def running(self) -> AsyncGenerator[_Workers]:
-        async with self._stack:
-            for _ in range(WORKERS):
-                self._commands.append(await self._another())
-            yield self
-
-    @property
-    def first(self) -> Command:
-        return self._commands[0]
-
-    async def kill_until(self, kills: int, url: str) -> None:
-        """Kill one, each time that somebody has entered a place since the last kill."""
-        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-            before = 0
-            while self.kills < kills:
-                index = self._chance.randrange(WORKERS)
-                command = self._commands[index]
-                await command.url()
-                more = partial(_entered, connection, beyond=before)
-                before = await eventually(more, "somebody entered", seconds=PATIENCE)
-                await asyncio.sleep(self._chance.uniform(0, MOST_SECONDS_MORE))
-                command.kill()
-                await command.ended()
-                self.kills += 1
-                self._commands[index] = await self._another()
-
-    async def _another(self) -> Command:
-        return await self._stack.enter_async_context(running(environ=self._environ, module=MODULE))
+        await workers.kill_until(kills, alive=entered)
 
 
 async def _entered(connection: psycopg.AsyncConnection[Any], *, beyond: int) -> int | None:
     found = await connection.execute("SELECT count(*) FROM chaos_entered")
     row = await found.fetchone()
     return row[0] if row is not None and row[0] > beyond else None
-
-
-async def _ended(url: str, killing: Any) -> None:
-    task = asyncio.ensure_future(killing)
-    try:
-        async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-
-            async def look() -> bool:
-                found = await connection.execute(
-                    "SELECT count(*) FROM workflow_runs"
-                    " WHERE status NOT IN ('SUCCEEDED', 'FAILED', 'CANCELED', 'TIMED_OUT')"
-                )
-                row = await found.fetchone()
-                return row == (0,)
-
-            await eventually(look, "all runs ended", seconds=PATIENCE)
-    finally:
-        if task.done():
-            await task
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _found(url: str, kills: int, started: Mapping[str, int]) -> Occupied:

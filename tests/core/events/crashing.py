@@ -1,7 +1,9 @@
-"""Exceptions between statements, and a note of every transaction that commits."""
+"""Exceptions and pauses between statements, and a note of every transaction that commits."""
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
@@ -9,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.util import await_only
 
 from alga_workflows_core.infra.database import Database, strict_json
 from alga_workflows_core.storage.unit_of_work import Storage
@@ -22,6 +25,12 @@ CREATE TABLE IF NOT EXISTS test_notes (
 GRANT INSERT ON test_notes TO alga_workflows;
 """
 _NOTE = text("INSERT INTO test_notes (tenant, note) VALUES (:tenant, CAST(:note AS json))")
+
+
+_STALLS = 0.12
+"""How many statements are followed by a pause."""
+_STALL_SECONDS = 0.03
+"""The longest of them: a few transactions of others."""
 
 
 class CrashedError(Exception):
@@ -40,6 +49,7 @@ class _Fuse:
             raise CrashedError
 
 
+_STALLING: ContextVar[random.Random | None] = ContextVar("stalling", default=None)
 _FUSE: ContextVar[_Fuse | None] = ContextVar("fuse", default=None)
 _PRESENT: ContextVar[JsonObject | None] = ContextVar("note", default=None)
 
@@ -58,6 +68,17 @@ def crashing(crash: Crash | None) -> Generator[None]:
 
 
 @contextmanager
+def stalling(chance: random.Random) -> Generator[None]:
+    """Pauses behind some statements of what is done inside, with the locks that it has then: what
+    others do at once falls in between."""
+    token = _STALLING.set(chance)
+    try:
+        yield
+    finally:
+        _STALLING.reset(token)
+
+
+@contextmanager
 def noting(note: JsonObject) -> Generator[None]:
     """Notes every transaction that begins inside."""
     token = _PRESENT.set(note)
@@ -68,15 +89,23 @@ def noting(note: JsonObject) -> Generator[None]:
 
 
 def watch(database: Database) -> None:
-    """Let `crashing` raise at the statements of this pool, and at their commits."""
+    """Let `crashing` raise, and `stalling` pause, at the statements of this pool, and at their
+    commits."""
 
     def burn(*_: Any) -> None:
         fuse = _FUSE.get()
         if fuse is not None:
             fuse.burn()
 
+    def stall(*_: Any) -> None:
+        chance = _STALLING.get()
+        if chance is not None and chance.random() < _STALLS:
+            await_only(asyncio.sleep(chance.random() * _STALL_SECONDS))
+
     for name in ("before_cursor_execute", "after_cursor_execute", "commit"):
         event.listen(database.engine.sync_engine, name, burn)
+    for name in ("after_cursor_execute", "commit"):
+        event.listen(database.engine.sync_engine, name, stall)
 
 
 class NotedStorage(Storage):

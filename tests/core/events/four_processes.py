@@ -20,7 +20,6 @@ from tests.core.events.crashing import NOTES, NotedStorage
 from tests.core.events.judging import broken_rules
 from tests.core.events.ledgers import Ledger, Row, read_ledgers
 from tests.core.events.model import replayed
-from tests.core.events.plans import PROCESSES
 from tests.core.events.player import NotingAcceptor
 
 AT_ONCE = 10
@@ -77,30 +76,25 @@ class _Told:
 
 
 async def _play(url: str, seed: int, count: int) -> _Told:
-    processes = [
-        await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.core.events.inbox_worker", url, str(seed), str(lane)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=256 * 1024 * 1024,
-        )
-        for lane in range(PROCESSES)
-    ]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.core.events.inbox_worker", url, str(seed)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=256 * 1024 * 1024,
+    )
     told = _Told()
     try:
         # All begin a group together: only what happens at once is of interest.
         for begin in range(-AT_ONCE, count, AT_ONCE):
             end, ahead = min(begin + AT_ONCE, count), min(begin + 2 * AT_ONCE, count)
-            line = f"{max(begin, 0)} {max(end, 0)} {ahead}\n"
-            await asyncio.gather(*(_group(process, line) for process in processes))
-        for process in processes:
-            said, _ = await asyncio.wait_for(process.communicate(b""), PATIENCE)
-            told.add(json.loads(said))
+            await _group(process, f"{max(begin, 0)} {max(end, 0)} {ahead}\n")
+        said, _ = await asyncio.wait_for(process.communicate(b""), PATIENCE)
+        for each in json.loads(said):
+            told.add(each)
     finally:
-        for process in processes:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     return told
 
 

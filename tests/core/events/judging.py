@@ -109,11 +109,12 @@ def _told(ledger: Ledger, wait: Row) -> Iterator[str]:
         if told or deliveries:
             yield f"{name} was told of {told} and by {deliveries} deliveries"
         return
-    if deliveries > 1 or (deliveries == 0 and opened is None):
+    # Who ends a run from outside tells it nothing any more, not even that.
+    over = ledger.runs[wait["run_id"]]["status"] == "CANCELED"
+    if deliveries > 1 or (deliveries == 0 and opened is None and not over):
         yield f"{name} was told by {deliveries} deliveries and its opening by {opened}"
     if any(each != wait["resolution"] for each in told):
         yield f"{name} was told of {told}, not of {wait['resolution']}"
-    over = ledger.runs[wait["run_id"]]["status"] == "CANCELED"
     if not over and ledger.closed.get(str(wait["id"]), told) is None:
         yield f"{name} was closed by its run without being told"
 

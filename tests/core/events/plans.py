@@ -22,6 +22,7 @@ NAMES = ("ORDER", "PAYMENT")
 KEYS = ("a", "b")
 _LONG = 3600.0
 _CRASHES = 0.2
+_BRANCHES = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,8 @@ class _Chance:
         self._runs()
         self.world.lanes = [[] for _ in range(PROCESSES)]
         self._draw_lanes()
+        if self._chance(_BRANCHES):
+            self._branches()
 
     def _chance(self, probability: float) -> bool:
         return self._random.random() < probability
@@ -242,6 +245,21 @@ class _Chance:
             lanes[places[2]].append(Decide(*self._some_wait(), self._crashes(10)))
         if self._chance(0.06):
             lanes[places[2]].append(End(self._some_run(), self._crashes(14)))
+
+    def _branches(self) -> None:
+        """Two branches of a run begin by waiting for what is there already: one looks for its key,
+        the other one for any, so that they meet at no key."""
+        event = self._random.choice(self.world.events)
+        self.world.prelude += [Stage(event.number), Accept("late")]
+        lanes = self._random.sample(self.world.lanes, 2)
+        for lane, key in zip(lanes, (event.key, None), strict=True):
+            match: JsonObject = {
+                "eventName": event.name,
+                "correlationKey": key,
+                "filters": [],
+                "lookback": 0.0,
+            }
+            lane.insert(0, WaitStep([self._wait(0, {"matches": [match]})], None, ()))
 
     def _accept(self) -> Accept:
         return Accept(self._random.choice(["relay", "late", "late"]), self._crashes(26))

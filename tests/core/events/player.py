@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic_ns
@@ -32,7 +32,7 @@ from alga_workflows_core.temporal.wire import (
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import RunStatus
 from tests.core.events import plans
-from tests.core.events.crashing import CrashedError, crashing, noting
+from tests.core.events.crashing import CrashedError, crashing, noting, stalling
 from tests.core.events.inboxes import activities
 from tests.core.events.plans import Crash, PlannedWait, World
 
@@ -91,21 +91,26 @@ class Told:
 class Player:
     """Plays lanes."""
 
-    def __init__(self, storage: Storage, url: str, told: Told) -> None:
+    def __init__(self, storage: Storage, url: str, told: Told, seed: int) -> None:
         self._storage = storage
         self._told = told
         self._acceptor = NotingAcceptor(storage, told.errors)
         self._relay = Relay(storage=storage, acceptor=self._acceptor, metrics=Metrics())
-        self._decisions = Decisions(storage, poke=lambda: None)
+        self._decisions = Decisions(storage)
         self._activities = activities(storage, url)
-        self._random = random.Random()  # noqa: S311 - when things happen is chance in any case
+        # When things happen is chance in any case; these are the same for a seed.
+        self._random = random.Random(seed)  # noqa: S311
 
-    async def play(self, which: World, operations: Sequence[plans.Operation]) -> None:
-        """One after the other, with short pauses; what goes wrong is told."""
+    async def play(
+        self, which: World, operations: Sequence[plans.Operation], *, at_once: bool = False
+    ) -> None:
+        """One after the other, with short pauses, where others are at it also between statements;
+        what goes wrong is told."""
         try:
             for operation in operations:
                 await asyncio.sleep(self._random.random() * _PAUSE)
-                await self._one(which, operation)
+                with stalling(self._random) if at_once else nullcontext():
+                    await self._one(which, operation)
         except Exception as error:  # noqa: BLE001 - all of it is a finding
             self._told.errors.append(f"{which.tenant}: {error!r}")
 

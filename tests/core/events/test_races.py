@@ -166,7 +166,7 @@ async def test_a_wait_is_decided_by_hand_while_it_opens(storage: Storage, inboxe
     run, event = await inboxes.run(), await inboxes.accepted()
     wait = await inboxes.written(run)
     opening = await stopped(inboxes.open(run, wait), LOOKED_BACK)
-    decisions = Decisions(storage, poke=lambda: None)
+    decisions = Decisions(storage)
     deciding = await blocked(storage, decisions.end(TENANT, wait.id, {}, "ada"))
     told = await opening
     with pytest.raises(ConflictError, match="is over"):
@@ -180,7 +180,7 @@ async def test_a_wait_opens_while_it_is_decided_by_hand(storage: Storage, inboxe
     """The decision was first: the run is told of it, and the event is left for its next wait."""
     run, event = await inboxes.run(), await inboxes.accepted()
     wait = await inboxes.written(run)
-    decisions = Decisions(storage, poke=lambda: None)
+    decisions = Decisions(storage)
     deciding = await stopped(decisions.end(TENANT, wait.id, {}, "ada"))
     opening = await blocked(storage, inboxes.open(run, wait))
     decided = await deciding

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from alga_workflows_core.errors import AlgaError, ConflictError
-from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.storage.unit_of_work import Due, Storage
 from alga_workflows_core.tasks.answering import TaskAnswers
 from alga_workflows_core.tasks.clock import TaskClock
 from alga_workflows_core.tasks.service import TaskService
@@ -32,7 +32,8 @@ async def at_once(*deeds: Awaitable[Any]) -> list[str]:
 async def test_twenty_people_at_once_on_a_quorum_of_three(storage: Storage) -> None:
     """Three answers count, the run gets these three, and is told once; the others come too late."""
     pokes: list[None] = []
-    answers = TaskAnswers(storage, poke=lambda: pokes.append(None))
+    storage.when_left(Due.DELIVERIES, lambda: pokes.append(None))
+    answers = TaskAnswers(storage)
     task = await opened(storage, quorum=3)
     ended = await at_once(
         *(answers.complete(task.tenant, task.id, member(f"person{n}"), {"n": n}) for n in range(20))

@@ -187,7 +187,7 @@ class World:
             rows=RowWriter(
                 storage=self._storage, closed=ClosedRuns(self._hints), metrics=Metrics()
             ),
-            waits=WaitDesk(self._storage, poke=lambda: None),
+            waits=WaitDesk(self._storage),
             calendars=StoredCalendars(self._storage),
         )
 

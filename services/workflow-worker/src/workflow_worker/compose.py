@@ -112,7 +112,7 @@ class _Work:
     def of(cls, base: Base) -> _Work:
         runs = keeping(base)
         launcher = Launcher(base.storage)
-        starts = ScheduledRuns(launcher, poke=runs.start.poke)
+        starts = ScheduledRuns(launcher)
         return cls(
             launcher=launcher,
             runs=runs,
@@ -138,9 +138,7 @@ def _compose(
         health,
         base.hints,
         *base.mode.extra_services,
-        _poller(
-            base, [*activities(base, work.launcher, work.events), *work.timing.activities.all()]
-        ),
+        _poller(base, [*activities(base, work.launcher), *work.timing.activities.all()]),
         *work.runs.services,
         *work.events.services,
         *work.timing.services,
@@ -163,12 +161,11 @@ def _api(base: Base, work: _Work, health: HealthMonitor, stopping: asyncio.Event
             storage=base.storage,
             launcher=work.launcher,
             closed=base.closed,
-            poke=work.runs.start.poke,
             stopping=stopping,
         ),
-        decisions=Decisions(base.storage, poke=work.events.deliver.poke),
+        decisions=Decisions(base.storage),
         tasks=TaskService(base.storage),
-        task_answers=TaskAnswers(base.storage, poke=work.events.deliver.poke),
+        task_answers=TaskAnswers(base.storage),
         ingress=work.events.ingress,
         events=work.events.desk,
         event_types=EventTypeService(base.storage),

@@ -17,10 +17,7 @@ from alga_workflows_core.events.retention import EVERY, EventRetention
 from alga_workflows_core.events.triggers import TriggerDeliveries
 from alga_workflows_core.events.types import JudgesByType
 from alga_workflows_core.events.waits import EventWaitRules
-from alga_workflows_core.infra.supervisor import (
-    PeriodicService,
-    Service,
-)
+from alga_workflows_core.infra.supervisor import PeriodicService, Service
 from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.calendars import StoredCalendars
 from alga_workflows_core.runs.cancelling import CancelDeliveries
@@ -41,17 +38,16 @@ from workflow_worker.keeping import Keeping
 class Routing:
     """What takes events to runs, and tells runs what has ended their waits."""
 
-    deliver: PeriodicService
     ingress: Ingress
     desk: EventDesk
     services: tuple[Service, ...]
 
 
 def routing(base: Base, launcher: Launcher, runs: Keeping) -> Routing:
-    """Relay and deliverer; whatever leaves work for them, or for the starter, pokes them."""
+    """Relay and deliverer; whatever leaves work for them, or for the starter, wakes them."""
     storage = base.storage
     elsewhere = {
-        "trigger": TriggerDeliveries(storage, launcher.start_for_event, started=runs.start.poke),
+        "trigger": TriggerDeliveries(storage, launcher.start_for_event),
         "cancel": CancelDeliveries(storage, runs.operations),
     }
     deliverer = Deliverer(storage=storage, client=base.client, elsewhere=elsewhere)
@@ -63,12 +59,10 @@ def routing(base: Base, launcher: Launcher, runs: Keeping) -> Routing:
         storage=storage,
         acceptor=Acceptor(storage, types),
         metrics=base.metrics,
-        delivers=deliver.poke,
     )
     accept = each_second("relay", relay.accept_due)
     storage.when_left(Due.EVENTS, accept.poke)
     return Routing(
-        deliver=deliver,
         ingress=Ingress(storage, types),
         desk=EventDesk(storage),
         services=(
@@ -87,22 +81,18 @@ def _retention(base: Base) -> PeriodicService:
     return PeriodicService("event-retention", EVERY.total_seconds() / 2, retention.remove_old)
 
 
-def wait_desk(
-    storage: Storage, launcher: Launcher, *, poke: Callable[[], None] = lambda: None
-) -> WaitDesk:
-    """Opens and closes waits of every kind. `poke`: when something is to be delivered."""
+def wait_desk(storage: Storage, launcher: Launcher) -> WaitDesk:
+    """Opens and closes waits of every kind."""
     children = Children(launcher)
     rules: dict[str, WaitKindRules] = {
         "event": EventWaitRules(),
         "task": TaskRules(),
         "child": children,
     }
-    return WaitDesk(storage, rules, starts=children, poke=poke)
+    return WaitDesk(storage, rules, starts=children)
 
 
-def activities(
-    base: Base, launcher: Launcher, events: Routing
-) -> Sequence[Callable[..., Awaitable[Any]]]:
+def activities(base: Base, launcher: Launcher) -> Sequence[Callable[..., Awaitable[Any]]]:
     """All that the authored queue serves besides the workflow."""
     storage, registry = base.storage, base.registry
     runs = RunActivities(
@@ -110,7 +100,7 @@ def activities(
             registry, ledger=Ledger(storage), secrets=base.settings.secrets.provider()
         ),
         rows=RowWriter(storage=storage, closed=base.closed, metrics=base.metrics),
-        waits=wait_desk(storage, launcher, poke=events.deliver.poke),
+        waits=wait_desk(storage, launcher),
         calendars=StoredCalendars(storage),
     )
     advertising = AdvertisingActivities(storage=storage, own=registry.specs())

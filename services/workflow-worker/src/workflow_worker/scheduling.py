@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -23,16 +22,15 @@ from alga_workflows_core.schedules.requests import ScheduleRequests
 from alga_workflows_core.schedules.service import ScheduleService
 from alga_workflows_core.schedules.settings import ScheduleSettings
 from alga_workflows_core.storage.schedule_fires import SCHEDULE_TRIGGER
-from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.temporal.schedules import TemporalSchedules
 
 
 class ScheduledRuns:
-    """Launches what schedules order; `poke` has runs started that were committed."""
+    """Launches what schedules order."""
 
-    def __init__(self, launcher: Launcher, *, poke: Callable[[], None]) -> None:
+    def __init__(self, launcher: Launcher) -> None:
         self._launcher = launcher
-        self._poke = poke
 
     async def start(self, work: UnitOfWork, order: RunOrder) -> UUID:
         """The id of the run; see `StartsRun`."""
@@ -51,9 +49,6 @@ class ScheduledRuns:
             ),
         )
         return (await self._launcher.launch_in(work, request)).run.id
-
-    def started(self) -> None:
-        self._poke()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +82,11 @@ class Scheduling:
         keep = PeriodicService(
             "schedule-keeper", 1.0, keeper.keep_due, backoff=Backoff(longest=2.0)
         )
+        storage.when_left(Due.SCHEDULES, keep.poke)
         every = timedelta(seconds=settings.check)
         orphans = ScheduleOrphans(storage=storage, temporal=temporal, every=every)
         return cls(
-            schedules=ScheduleService(storage=storage, poke=keep.poke),
+            schedules=ScheduleService(storage=storage),
             requests=ScheduleRequests(
                 storage=storage, starts=starts, occurrences=occurrences, metrics=metrics
             ),

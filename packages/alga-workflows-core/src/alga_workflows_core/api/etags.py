@@ -8,8 +8,8 @@ from typing import Annotated, TypeAlias
 
 from fastapi import Header
 
-from alga_workflows_core.catalogue.condition import ANY, Condition
 from alga_workflows_core.errors import InputError
+from alga_workflows_core.storage.condition import ANY, Condition
 
 IfMatch: TypeAlias = Annotated[
     list[str] | None,

@@ -14,7 +14,6 @@ import structlog
 from alga_workflows_core.calendars.business import Calendar
 from alga_workflows_core.calendars.parsing import CalendarError, parse_calendar
 from alga_workflows_core.calendars.preview import PreviewDay, preview
-from alga_workflows_core.catalogue.condition import Condition
 from alga_workflows_core.catalogue.named_calendars import (
     CalendarUser,
     DefinitionsUsing,
@@ -31,6 +30,7 @@ from alga_workflows_core.errors import (
     PreconditionError,
 )
 from alga_workflows_core.storage.calendars import CalendarHead, CalendarRow
+from alga_workflows_core.storage.condition import Condition, require
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.types.json import Json, JsonObject
 
@@ -211,16 +211,12 @@ def _parsed(name: str, document: Json) -> JsonObject:
 
 
 def _require(condition: Condition | None, name: str, present: CalendarRow | None) -> None:
-    current = None if present is None else present.hash
-    if condition is None or condition.allows(current):
-        return
-    is_there = "is not there" if current is None else f"has the content {current}"
-    raise CalendarChangedError(
-        f"The calendar {name!r} {is_there}, which is not what the request asks for.",
-        path=condition.refused_by(current),
-        remedy="Send it without If-Match."
-        if current is None
-        else f"GET /api/v1/calendars/{name} and decide again, with the ETag that it answers.",
+    require(
+        condition,
+        None if present is None else present.hash,
+        what=f"The calendar {name!r}",
+        at=f"/api/v1/calendars/{name}",
+        changed=CalendarChangedError,
     )
 
 

@@ -12,7 +12,6 @@ import structlog
 
 from alga_workflows_core.catalogue.actions import ActionCatalogue, actions_called
 from alga_workflows_core.catalogue.called_workflows import calls_of, workflows_called
-from alga_workflows_core.catalogue.condition import Condition
 from alga_workflows_core.catalogue.draft_condition import require_draft
 from alga_workflows_core.catalogue.event_uses import event_uses
 from alga_workflows_core.catalogue.lifecycle import DefinitionLifecycle
@@ -31,6 +30,7 @@ from alga_workflows_core.errors import (
     NotFoundError,
     TooLargeError,
 )
+from alga_workflows_core.storage.condition import Condition
 from alga_workflows_core.storage.definitions import (
     DefinitionRow,
     NewVersion,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from alga_workflows_core.catalogue.condition import Condition
 from alga_workflows_core.errors import PreconditionError
+from alga_workflows_core.storage.condition import Condition, require
 from alga_workflows_core.storage.definitions import Definitions
 
 
@@ -25,17 +25,10 @@ async def require_draft(
         await definitions.reserve(definition_id, by=by)
     definition = await definitions.get(definition_id, lock=True)
     current = None if definition is None else definition.draft_hash
-    if condition.allows(current):
-        return
-    is_there = "has no draft yet" if current is None else f"has the draft {current}"
-    remedy = (
-        "Send the draft without If-Match."
-        if current is None
-        else f"GET /api/v1/definitions/{definition_id}, bring your changes into the draft that "
-        "it answers, and send that with its ETag as If-Match."
-    )
-    raise DraftChangedError(
-        f"Definition {definition_id!r} {is_there}, which is not what the request asks for.",
-        path=condition.refused_by(current),
-        remedy=remedy,
+    require(
+        condition,
+        current,
+        what=f"The draft of {definition_id!r}",
+        at=f"/api/v1/definitions/{definition_id}",
+        changed=DraftChangedError,
     )

@@ -20,7 +20,7 @@ from alga_workflows_core.storage.deliveries import NewTriggerDelivery
 from alga_workflows_core.storage.event_locks import NameAndKey
 from alga_workflows_core.storage.event_rows import EventRow
 from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
-from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.temporal.names import run_id
 from alga_workflows_core.types.json import Json
 
@@ -86,6 +86,8 @@ class Acceptor:
                 else:
                     arrivals.append(_arrival(event, judgement))
             deliveries = await _match(work, arrivals)
+            if deliveries:
+                work.leaves(Due.DELIVERIES)
         refused = len(staged) - len(arrivals)
         if refused:
             log.warning(

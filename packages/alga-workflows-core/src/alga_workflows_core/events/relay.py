@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -22,21 +22,12 @@ LEASE = timedelta(seconds=30)
 
 
 class Relay:
-    """Claims staged events in batches and accepts them. `delivers` is called when something is to
-    be delivered."""
+    """Claims staged events in batches and accepts them."""
 
-    def __init__(
-        self,
-        *,
-        storage: Storage,
-        acceptor: Acceptor,
-        metrics: Metrics,
-        delivers: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, *, storage: Storage, acceptor: Acceptor, metrics: Metrics) -> None:
         self._storage = storage
         self._acceptor = acceptor
         self._metrics = metrics
-        self._delivers = delivers
 
     async def accept_due(self) -> None:
         """Accept everything that is staged now."""
@@ -76,5 +67,3 @@ class Relay:
     def _tell(self, accepted: Accepted) -> None:
         self._metrics.events("accepted", accepted.events)
         self._metrics.events("refused", accepted.refused)
-        if accepted.deliveries:
-            self._delivers()

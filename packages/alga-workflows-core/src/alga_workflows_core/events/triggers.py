@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -62,17 +61,11 @@ class _Closed:
 
 
 class TriggerDeliveries:
-    """Delivers what is of kind `trigger`. The active version at that time is what starts.
+    """Delivers what is of kind `trigger`. The active version at that time is what starts."""
 
-    `started` is called after a run's row has been committed.
-    """
-
-    def __init__(
-        self, storage: Storage, start: StartsRun, *, started: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, storage: Storage, start: StartsRun) -> None:
         self._storage = storage
         self._start = start
-        self._started = started
 
     async def deliver(self, tenant: str, delivery: Delivery) -> None:
         """Start the run and close the delivery, or close it with the reason why not."""
@@ -94,8 +87,6 @@ class TriggerDeliveries:
                 prepared = await self._start_in(work, definition_id, event_id, prepared)
             error = None if prepared.error is None else prepared.error.as_json()
             await work.deliveries.close(delivery.id, prepared.state, error)
-        if prepared.state is DeliveryState.DELIVERED:
-            self._started()
 
     async def _start_in(
         self, work: UnitOfWork, definition_id: str, event_id: UUID, ready: _Ready

@@ -16,6 +16,7 @@ from alga_workflows_core.interpreter.working_time import OWN_CALENDAR, working_t
 from alga_workflows_core.runs.calendars import Calendars
 from alga_workflows_core.runs.perform_activity import PerformActivity
 from alga_workflows_core.runs.rows import RowWriter
+from alga_workflows_core.runs.signalled import stage_signalled
 from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.temporal.names import (
     CHECK_RESULT_ACTIVITY,
@@ -72,6 +73,8 @@ class RunActivities:
             rows, newer = await self._rows.apply(
                 work, identity, request.temporal_run_id, request.batch, ends=ends
             )
+            # Also for a run that was ended from outside: what it was told is on record.
+            await stage_signalled(work, identity, request.temporal_run_id, request.events)
             if not newer and await self._rows.is_over(work, identity):
                 return FlushResult(work=request.work)
             if request.opens is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +12,7 @@ import structlog
 from alga_workflows_core.errors import ConflictError, NotFoundError, TooLargeError
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.interpreter.waits import decided
-from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.storage.waits import WaitRow
 from alga_workflows_core.types.json import Json
 from alga_workflows_core.types.states import WaitStatus
@@ -36,11 +35,10 @@ class Decision:
 
 
 class Decisions:
-    """Lists waits and ends them. `poke` is called when something is to be delivered."""
+    """Lists waits and ends them."""
 
-    def __init__(self, storage: Storage, *, poke: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._poke = poke
 
     async def list(
         self,
@@ -117,7 +115,7 @@ class Decisions:
             step=wait.path,
             do=decision.do,
         )
-        self._poke()
+        work.leaves(Due.DELIVERIES)
         return found
 
 

@@ -31,7 +31,7 @@ log = structlog.get_logger()
 BATCH = 20
 # What a run wrote before it ended may still be on its way.
 ATTEMPTS = 5
-LONGEST = timedelta(minutes=15)
+LONGEST = timedelta(days=1)
 """A run that does not change is looked at this often at least."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
@@ -32,21 +31,16 @@ class RunService:
         storage: Storage,
         launcher: Launcher,
         closed: ClosedRuns,
-        poke: Callable[[], None],
         stopping: asyncio.Event | None = None,
     ) -> None:
         self._storage = storage
         self._launcher = launcher
         self._closed = closed
-        self._poke_starter = poke
         self._stopping = stopping or asyncio.Event()
 
     async def start(self, request: LaunchRequest) -> Launched:
-        """Commit the run (see `Launcher.launch`) and have it started at once."""
-        launched = await self._launcher.launch(request)
-        if launched.run.status is RunStatus.QUEUED:
-            self._poke_starter()
-        return launched
+        """Commit the run, which is started at once; see `Launcher.launch`."""
+        return await self._launcher.launch(request)
 
     async def wait(self, tenant: str, run_id: UUID, seconds: float) -> RunRow:
         """The run as it is when it has ended, after `seconds`, or when the process stops."""

@@ -7,7 +7,7 @@ whether something came first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -74,8 +74,7 @@ class Closed:
 class WaitDesk:
     """Opens and closes waits in the transactions of their runs, and resolves them in its own.
 
-    `rules`: by kind of wait. Without `starts` no child can be detached. `poke` is called when
-    something is to be delivered.
+    `rules`: by kind of wait. Without `starts` no child can be detached.
     """
 
     def __init__(
@@ -84,12 +83,10 @@ class WaitDesk:
         rules: Mapping[str, WaitKindRules] | None = None,
         *,
         starts: StartsRuns | None = None,
-        poke: Callable[[], None] = lambda: None,
     ) -> None:
         self._storage = storage
         self._rules = rules or {}
         self._starts = starts
-        self._poke = poke
 
     async def lock(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> None:
         """Before anything else in the transaction that opens a wait."""
@@ -146,8 +143,8 @@ class WaitDesk:
         """End a wait and have its run told; False if something has ended it before."""
         async with self._storage.unit_of_work(tenant) as work:
             resolved = await work.waits.resolve(wait_id, resolution, by)
-        if resolved:
-            self._poke()
+            if resolved:
+                work.leaves(Due.DELIVERIES)
         return resolved
 
 

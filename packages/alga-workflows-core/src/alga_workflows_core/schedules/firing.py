@@ -28,7 +28,7 @@ from alga_workflows_core.storage.schedule_fires import (
 )
 from alga_workflows_core.storage.schedules import ScheduleRow
 from alga_workflows_core.storage.slots import slot_of_schedule
-from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.temporal.names import run_id
 from alga_workflows_core.types.states import DefinitionState, ScheduleState
 
@@ -107,8 +107,6 @@ class Occurrences:
         if new:
             self._metrics.schedule_fired(row.outcome)
             _tell(firing, row)
-        if row.outcome is FireOutcome.STARTED:
-            self._starts.started()
         return row
 
     async def _decide(self, firing: Firing) -> tuple[FireRow, bool] | None:
@@ -158,6 +156,7 @@ class Occurrences:
                 )
                 # The keeper looks whether it is mended, or over.
                 await work.schedules.keep_soon(firing.schedule_id)
+                work.leaves(Due.SCHEDULES)
             return row, True
 
 
@@ -195,6 +194,7 @@ async def _end_if_over(
     if is_open and next(document.times().after(nominal), None) is None:
         await work.schedules.settle(schedule.id, was=schedule.state, state=ScheduleState.ENDED)
         await work.schedules.keep_soon(schedule.id)
+        work.leaves(Due.SCHEDULES)
 
 
 def _is_decided_anew(known: FireRow, firing: Firing) -> bool:

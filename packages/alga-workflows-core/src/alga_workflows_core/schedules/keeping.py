@@ -28,7 +28,7 @@ MOST_AT_ONCE = 200
 
 # Within this time Temporal has told of an occurrence, if all is well.
 _USUALLY_DECIDED = timedelta(seconds=15)
-# What was changed in Temporal just now is looked at again soon.
+# Temporal takes a change a moment later than it says; what it made anew it has at once.
 _SECOND_LOOK = timedelta(seconds=30)
 
 
@@ -91,7 +91,8 @@ class Keeping:
         if not paused and _is_over(document, turn.row.counted_until):
             return await self._temporal.remove(turn.tenant, turn.row.id)
         return await self._temporal.converge(
-            wanted_schedule(turn.tenant, turn.row.id, document, paused=paused, now=turn.now)
+            wanted_schedule(turn.tenant, turn.row.id, document, paused=paused, now=turn.now),
+            is_new=_is_new(turn.row),
         )
 
     async def _decide(self, turn: Turn, document: ScheduleDocument, *, changed: bool) -> _Counted:
@@ -123,7 +124,9 @@ class Keeping:
     ) -> None:
         row = turn.row
         is_over = not counted.more and _is_over(document, counted.until)
-        again = min(self._check, _SECOND_LOOK) if changed else self._check
+        again = self._check
+        if changed and not _is_new(row):
+            again = min(again, _SECOND_LOOK)
         if counted.more or (is_over and not _is_over(document, row.counted_until)):
             # There is more to decide, or Temporal is to forget it.
             again = timedelta()
@@ -165,6 +168,11 @@ class Keeping:
                 await work.schedules.settle(
                     row.id, was=row.state, state=ScheduleState.BROKEN, reason=reason
                 )
+
+
+def _is_new(row: ScheduleRow) -> bool:
+    """Whether no turn with it has ended, nor has anybody changed it; true a moment longer."""
+    return row.revision == 1 and row.counted_until < row.created_at + timedelta(seconds=1)
 
 
 def _is_over(document: ScheduleDocument, moment: datetime) -> bool:

@@ -38,19 +38,3 @@ class StartsRun(Protocol):
         or InputError if there will be none whenever this is repeated.
         """
         ...
-
-    def started(self) -> None:
-        """Such a transaction has been committed."""
-        ...
-
-
-class Condition(Protocol):
-    """On what a schedule is replaced only, by the hash of its content."""
-
-    def allows(self, current: str | None) -> bool:
-        """Whether the schedule with the hash `current` may be replaced; None: there is none."""
-        ...
-
-    def refused_by(self, current: str | None) -> str:
-        """Where the caller has said so, if it may not."""
-        ...

@@ -87,7 +87,6 @@ class ScheduleRequests:
             )
             row = await work.schedule_fires.write(schedule_id, new)
         self._metrics.schedule_fired(row.outcome)
-        self._starts.started()
         return Requested(row, created=True)
 
     async def backfill(

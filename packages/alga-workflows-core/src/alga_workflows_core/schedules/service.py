@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,11 +13,11 @@ from alga_workflows_core.definition.identity import document_text
 from alga_workflows_core.errors import ConflictError, InputError, NotFoundError, PreconditionError
 from alga_workflows_core.schedules.checking import document_of, fault_of
 from alga_workflows_core.schedules.document import ScheduleDocument
-from alga_workflows_core.schedules.ports import Condition
 from alga_workflows_core.schedules.preview import PreviewLine, preview
+from alga_workflows_core.storage.condition import Condition, require
 from alga_workflows_core.storage.schedule_fires import FireRow
 from alga_workflows_core.storage.schedules import ScheduleContent, ScheduleRow
-from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import ScheduleState
 
@@ -39,14 +39,13 @@ class SavedSchedule:
 
 
 class ScheduleService:
-    """Schedules of any tenant, named in each call. `poke` has the keeper look at once.
+    """Schedules of any tenant, named in each call.
 
     Storing a definition or publishing a version of it never changes a schedule.
     """
 
-    def __init__(self, *, storage: Storage, poke: Callable[[], None]) -> None:
+    def __init__(self, *, storage: Storage) -> None:
         self._storage = storage
-        self._poke = poke
 
     async def save(
         self,
@@ -79,6 +78,7 @@ class ScheduleService:
                 # If there was none, somebody else may have made one meanwhile.
                 if row is not None:
                     break
+            work.leaves(Due.SCHEDULES)
         self._changed(tenant, row, "saved")
         return SavedSchedule(row, created=present is None)
 
@@ -105,6 +105,7 @@ class ScheduleService:
             row = await existing(work, schedule_id, lock=True)
             _require(condition, schedule_id, row)
             await work.schedules.take_away(schedule_id, by=by)
+            work.leaves(Due.SCHEDULES)
         self._changed(tenant, row, "removed")
 
     async def pause(self, tenant: str, schedule_id: str, *, by: str) -> ScheduleRow:
@@ -115,6 +116,7 @@ class ScheduleService:
                 return row
             _refuse_ended(row)
             row = await work.schedules.pause(schedule_id, by=by)
+            work.leaves(Due.SCHEDULES)
         self._changed(tenant, row, "paused")
         return row
 
@@ -127,6 +129,7 @@ class ScheduleService:
             if row.state is not ScheduleState.PAUSED:
                 return row
             row = await work.schedules.resume(schedule_id, by=by)
+            work.leaves(Due.SCHEDULES)
         self._changed(tenant, row, "resumed")
         return row
 
@@ -176,7 +179,6 @@ class ScheduleService:
             schedule=row.id,
             definition=row.definition_id,
         )
-        self._poke()
 
 
 class SchedulesUsing:
@@ -198,16 +200,12 @@ async def existing(work: UnitOfWork, schedule_id: str, *, lock: bool = False) ->
 
 
 def _require(condition: Condition | None, schedule_id: str, present: ScheduleRow | None) -> None:
-    current = None if present is None else present.hash
-    if condition is None or condition.allows(current):
-        return
-    is_there = "is not there" if current is None else f"has the content {current}"
-    raise ScheduleChangedError(
-        f"The schedule {schedule_id!r} {is_there}, which is not what the request asks for.",
-        path=condition.refused_by(current),
-        remedy="Send it without If-Match."
-        if current is None
-        else f"GET /api/v1/schedules/{schedule_id} and decide again, with its ETag.",
+    require(
+        condition,
+        None if present is None else present.hash,
+        what=f"The schedule {schedule_id!r}",
+        at=f"/api/v1/schedules/{schedule_id}",
+        changed=ScheduleChangedError,
     )
 
 

@@ -59,11 +59,12 @@ _IMMUTABLE = "AW002"
 
 class Due(Enum):
     """What a transaction may leave to be done at once: events to accept, runs to start, deliveries
-    to make."""
+    to make, schedules to take to Temporal."""
 
     EVENTS = auto()
     STARTS = auto()
     DELIVERIES = auto()
+    SCHEDULES = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ run.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from uuid import UUID
 
 import structlog
@@ -17,7 +16,7 @@ from alga_workflows_core.errors import NotFoundError, TooLargeError
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.interpreter.waits import answered_task, dismissed_task
 from alga_workflows_core.storage.task_records import Deed
-from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.storage.waits import WaitRow
 from alga_workflows_core.tasks.people import (
     Person,
@@ -42,11 +41,10 @@ MAX_ANSWERS_BYTES = 1024 * 1024
 
 
 class TaskAnswers:
-    """Answers and dismissals. `poke` is called when a run is to be told."""
+    """Answers and dismissals."""
 
-    def __init__(self, storage: Storage, *, poke: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._poke = poke
 
     async def complete(
         self, tenant: str, task_id: UUID, person: Person, answer: Json
@@ -77,10 +75,10 @@ class TaskAnswers:
                 return seen
             _require_wanted(seen, person)
             ended = await _take(work, wait, seen, person, answer)
+            if ended:
+                work.leaves(Due.DELIVERIES)
             done = await overview_of(work, task_id)
         _tell(done, person, "completed" if ended else "answered")
-        if ended:
-            self._poke()
         return done
 
     async def dismiss(
@@ -103,9 +101,9 @@ class TaskAnswers:
             deed = Deed(deed="DISMISSED", person=person.name, via=person.via, detail=detail)
             await work.task_records.log(task_id, deed)
             await work.waits.resolve(task_id, dismissed_task(person.name, reason), person.name)
+            work.leaves(Due.DELIVERIES)
             done = await overview_of(work, task_id)
         _tell(done, person, "dismissed")
-        self._poke()
         return done
 
 

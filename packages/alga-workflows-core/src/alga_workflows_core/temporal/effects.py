@@ -179,6 +179,9 @@ class TemporalEffects:
         self._over = True
         await self._performing.no_local_left()
         await self.outbox.flush(only_if=lambda: self.outbox.is_due)
+        # What comes while that is written would be lost with the execution.
+        while self.outbox.has_events:
+            await self.outbox.flush(only_if=lambda: self.outbox.has_events)
 
     def _opened(self, wait: Wait) -> OpenedWait:
         return OpenedWait(

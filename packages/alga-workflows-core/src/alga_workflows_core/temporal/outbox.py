@@ -21,6 +21,7 @@ from alga_workflows_core.temporal.wire import (
     FlushResult,
     OpenedWait,
     RunIdentity,
+    SignalledEvent,
 )
 from alga_workflows_core.types.states import RunStatus
 
@@ -34,6 +35,8 @@ LOCAL_RETRY_THRESHOLD = timedelta(seconds=10)
 # Facts ride with an action only while they are small: Temporal takes 2 MiB for one input, of which
 # the action's own may be 1 MiB, and 4 MiB with all that local activities answered before it.
 MAX_RIDING_BYTES = 256 * 1024
+# What is told by signals is small enough one by one.
+MOST_EVENTS_AT_ONCE = 20
 
 
 # A run may have a hundred steps under way.
@@ -50,6 +53,7 @@ class Outbox:
         self._watch = watch
         self._stopwatch = stopwatch
         self._facts: list[Fact] = []
+        self._events: list[SignalledEvent] = []
         self._sending = False
         self._told: RunStatus | None = None
         self._telling = False
@@ -59,12 +63,23 @@ class Outbox:
         """Take note of a fact."""
         self._facts.append(fact)
 
+    def add_event(self, event: SignalledEvent) -> None:
+        """Take note of an event, which goes to the inbox with the next rows."""
+        self._events.append(event)
+
+    @property
+    def has_events(self) -> bool:
+        """Whether there are events that are not on their way."""
+        return bool(self._events)
+
     @property
     def is_due(self) -> bool:
         """Whether the rows do not say what is, and nobody is telling them."""
         if self._sending or self.run is None:
             return False
-        return bool(self._facts) or self._telling or self.run.status is not self._told
+        if self._facts or self._events or self._telling:
+            return True
+        return self.run.status is not self._told
 
     @property
     def is_small(self) -> bool:
@@ -122,6 +137,8 @@ class Outbox:
         if only_if is not None and not only_if():
             return FlushResult()
         self._sending = True
+        events = self._events[:MOST_EVENTS_AT_ONCE]
+        del self._events[:MOST_EVENTS_AT_ONCE]
         request = FlushRequest(
             run=self._identity,
             temporal_run_id=workflow.info().run_id,
@@ -130,6 +147,7 @@ class Outbox:
             closes=closes,
             detaches=detaches,
             work=self._stopwatch.milliseconds(),
+            events=events,
         )
         try:
             result = await workflow.execute_local_activity(

@@ -15,6 +15,7 @@ from temporalio.client import (
     ScheduleCalendarSpec,
     ScheduleHandle,
     ScheduleIntervalSpec,
+    ScheduleListState,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleRange,
@@ -37,6 +38,8 @@ from alga_workflows_core.temporal.names import (
 from alga_workflows_core.temporal.schedule_fire import ScheduleRef
 
 _NOTE = "Kept by workflow-worker; changes made here are undone. "
+# Each entry brings all its times; a thousand of them are not read within `RPC_TIMEOUT`.
+PAGE = 100
 _EVERY_WEEKDAY = (ScheduleRange(0, 6),)
 
 
@@ -95,23 +98,18 @@ class TemporalSchedules:
     def namespace(self) -> str:
         return self._client.namespace
 
-    async def converge(self, wanted: WantedSchedule) -> bool:
-        """Make it as it should be; whether that took a change. ScheduleRefusedError."""
-        handle = self._handle(wanted.tenant, wanted.name)
+    async def converge(self, wanted: WantedSchedule, *, is_new: bool = False) -> bool:
+        """Make it as it should be; whether that took a change. ScheduleRefusedError.
+
+        One that is probably not there, as it `is_new`, is made without a look, which costs the
+        server more than making it.
+        """
         with outage_as_unavailable(self._client), _refusal():
-            try:
-                found = await handle.describe(rpc_timeout=RPC_TIMEOUT)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
-                return await self._create(wanted)
-            if getattr(found.schedule.action, "workflow", None) != SCHEDULE_FIRE_WORKFLOW:
-                raise _is_not_ours(handle.id)
-            state = found.schedule.state
-            if (state.note, state.paused) == (_NOTE + wanted.mark, wanted.paused):
-                return False
-            await self._update(handle, wanted)
-            return True
+            if is_new and await self._create(wanted):
+                return True
+            changed = await self._change(wanted)
+            # It is gone, or was not there; should another process be faster, it is done as well.
+            return await self._create(wanted) if changed is None else changed
 
     async def remove(self, tenant: str, name: str) -> bool:
         """Take it away; False if it was not there."""
@@ -130,7 +128,7 @@ class TemporalSchedules:
         Ours is what has an id of ours and starts what ours start. The index may lag behind.
         """
         with outage_as_unavailable(self._client):
-            listing = await self._client.list_schedules(rpc_timeout=RPC_TIMEOUT)
+            listing = await self._client.list_schedules(page_size=PAGE, rpc_timeout=RPC_TIMEOUT)
         while True:
             with outage_as_unavailable(self._client):
                 await listing.fetch_next_page()
@@ -160,18 +158,38 @@ class TemporalSchedules:
         try:
             await self._client.create_schedule(identity, _schedule(wanted), rpc_timeout=RPC_TIMEOUT)
         except ScheduleAlreadyRunningError:
-            # Another process was faster.
-            return await self.converge(wanted)
+            return False
         return True
 
-    async def _update(self, handle: ScheduleHandle, wanted: WantedSchedule) -> None:
-        def change(_found: ScheduleUpdateInput) -> ScheduleUpdate:
-            return ScheduleUpdate(_schedule(wanted))
+    async def _change(self, wanted: WantedSchedule) -> bool | None:
+        """Whether it had to be changed; None if it is not there."""
+        handle = self._handle(wanted.tenant, wanted.name)
+        changed = False
 
-        await handle.update(change, rpc_timeout=RPC_TIMEOUT)
+        def change(found: ScheduleUpdateInput) -> ScheduleUpdate | None:
+            nonlocal changed
+            schedule = found.description.schedule
+            if getattr(schedule.action, "workflow", None) != SCHEDULE_FIRE_WORKFLOW:
+                raise _is_not_ours(handle.id)
+            is_as_wanted = is_as(schedule.state, wanted)
+            changed = not is_as_wanted
+            return None if is_as_wanted else ScheduleUpdate(_schedule(wanted))
+
+        try:
+            await handle.update(change, rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
+        return changed
 
     def _handle(self, tenant: str, name: str) -> ScheduleHandle:
         return self._client.get_schedule_handle(schedule_id(tenant, name))
+
+
+def is_as(state: ScheduleState | ScheduleListState, wanted: WantedSchedule) -> bool:
+    """Whether what Temporal has of a schedule of ours is what is wanted."""
+    return (state.note, state.paused) == (_NOTE + wanted.mark, wanted.paused)
 
 
 @contextmanager

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import (
+    ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
     field_serializer,
@@ -14,7 +15,8 @@ from pydantic import (
 )
 
 from alga_workflows_core.definition.action_spec import PinnedAction
-from alga_workflows_core.definition.model import Model
+from alga_workflows_core.definition.events import EventName
+from alga_workflows_core.definition.model import Line, Model
 from alga_workflows_core.definition.policies import RetryPolicy
 from alga_workflows_core.interpreter.facts import Fact
 from alga_workflows_core.interpreter.sizes import encoded_size
@@ -182,9 +184,23 @@ class ClosedWait(Model):
     at: datetime
 
 
+class SignalledEvent(Model):
+    """An event that somebody has told the run by a signal. `number`: the how manieth it is of its
+    execution. `event_id` None: nobody said which event it is. `too_large`: the bytes of the
+    payload, which was left out.
+    """
+
+    number: int
+    event_name: str
+    correlation_key: str | None = None
+    event_id: str | None = None
+    payload: Json = None
+    too_large: int | None = None
+
+
 class FlushRequest(Model):
-    """What is to be written before the run goes on: facts, then a wait that opens or closes, or a
-    child that is started and not waited for.
+    """What is to be written before the run goes on: facts and events, then a wait that opens or
+    closes, or a child that is started and not waited for.
 
     `work` is how many milliseconds the workflow's own code has worked since it last asked.
     """
@@ -196,6 +212,15 @@ class FlushRequest(Model):
     closes: ClosedWait | None = None
     detaches: OpenedWait | None = None
     work: int = 0
+    events: list[SignalledEvent] = Field(default_factory=list[SignalledEvent])
+
+    @model_serializer(mode="wrap")
+    def _without_absent_events(self, write: SerializerFunctionWrapHandler) -> JsonObject:
+        # Histories of runs that nobody has told events do not know the field.
+        written: JsonObject = write(self)
+        if not self.events:
+            written.pop("events", None)
+        return written
 
 
 class FlushResult(Model):
@@ -231,6 +256,19 @@ class WakeSignal(Model):
 
     wait_id: UUID
     resolution: JsonObject
+
+
+class EventSignal(Model):
+    """An event for one run, as callers tell it who know of no wait. What else they say is not
+    kept. `task_id` is the key where there is no other."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    event_name: EventName
+    correlation_key: Annotated[Line, Field(max_length=512)] | None = None
+    task_id: Annotated[Line, Field(max_length=512)] | None = None
+    event_id: Annotated[Line, Field(max_length=512)] | None = None
+    payload: Json = None
 
 
 class ControlSignal(Model):

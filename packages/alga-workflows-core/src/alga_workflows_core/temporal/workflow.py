@@ -63,7 +63,7 @@ class RunWorkflow:
             check_result=check_result,
         )
         self._effects.attach(self._run)
-        self._told = Told(start, self._run)
+        self._told = Told(start, self._run, self._effects.outbox)
 
     def effects(self, start: RunInput) -> TemporalEffects:
         """The run's world. That of a subclass may have another clock, or settle at other times."""
@@ -104,12 +104,12 @@ class RunWorkflow:
 
     @workflow.signal(name=EVENT_SIGNAL)
     def event(self, signal: JsonObject) -> None:
-        """Something has ended a wait (`WakeSignal`)."""
+        """Something has ended a wait (`WakeSignal`), or an event for this run (`EventSignal`)."""
         self._told.wake(signal)
 
     @workflow.signal(name=HUMAN_TASK_SIGNAL)
     def human_task(self, signal: JsonObject) -> None:
-        """People have answered (`WakeSignal`)."""
+        """People have answered; see `event`."""
         self._told.wake(signal)
 
     @workflow.signal(name=QUOTA_RESUME_SIGNAL)

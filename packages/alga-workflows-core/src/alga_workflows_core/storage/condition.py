@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alga_workflows_core.errors import PreconditionError
+
 ANY = "*"
 """Stands for whatever there is."""
 
@@ -31,6 +33,30 @@ class Condition:
 
     def _matches(self, current: str | None) -> bool:
         return self.match is None or _holds(self.match, current)
+
+
+def require(
+    condition: Condition | None,
+    current: str | None,
+    *,
+    what: str,
+    at: str,
+    changed: type[PreconditionError],
+) -> None:
+    """Raise `changed` if what has the hash `current`, None if it is not there, may not be replaced.
+
+    `what` begins the sentence that says so; `at` is where it is shown with its ETag.
+    """
+    if condition is None or condition.allows(current):
+        return
+    is_there = "is not there" if current is None else f"has the content {current}"
+    raise changed(
+        f"{what} {is_there}, which is not what the request asks for.",
+        path=condition.refused_by(current),
+        remedy="Send it without If-Match."
+        if current is None
+        else f"GET {at}, decide again, and send that with its ETag as If-Match.",
+    )
 
 
 def _holds(hashes: frozenset[str], current: str | None) -> bool:
