@@ -56,6 +56,7 @@ class Outbox:
         self._events: list[SignalledEvent] = []
         self._sending = False
         self._told: RunStatus | None = None
+        self._end: RunFinished | None = None
         self._telling = False
         self.run: Run | None = None
 
@@ -100,8 +101,13 @@ class Outbox:
         if self.run is None:
             raise RuntimeError("the outbox has no run")
         facts, self._facts = self._facts, []
-        ends = [fact.status for fact in facts if isinstance(fact, RunFinished)]
-        self._told = ends[-1] if ends else self.run.status
+        ends = [fact for fact in facts if isinstance(fact, RunFinished)]
+        if ends:
+            self._end = ends[-1]
+        elif self._end is not None:
+            # What is newest has the last word, also if it is only an event that came so late.
+            facts.append(self._end)
+        self._told = self.run.status if self._end is None else self._end.status
         self._telling = False
         workflow.set_current_details(details(self.run, self._told))
         batch = Batch(seq=self.run.number(), status=self._told, facts=facts)
