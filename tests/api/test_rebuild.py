@@ -290,6 +290,21 @@ async def test_a_run_that_ended_before_it_began_has_no_steps(world: Rebuilding) 
     assert (await world.rebuilder.compare(run_id)).found == []
 
 
+async def test_an_end_that_was_written_before_it_was_terminated_stays(world: Rebuilding) -> None:
+    """The row is final and newer than the history, which does not know the end that others have
+    heard of."""
+    run_id = await world.start("waiting", {"key": "own end"})
+    await world.becomes(run_id, "WAITING")
+    await _settled(world, run_id)
+    await world.client.get_workflow_handle(workflow_id(run_id)).terminate(reason="too late")
+    await world.execute(
+        "UPDATE workflow_runs SET status = 'SUCCEEDED', seq = seq + 5 WHERE id = :run",
+        "UPDATE workflow_run_steps SET status = 'SUCCEEDED', seq = seq + 4 WHERE run_id = :run",
+        run=run_id,
+    )
+    assert (await world.rebuilder.repair(run_id)).found == []
+
+
 async def test_a_row_with_the_last_word_keeps_it(world: Rebuilding) -> None:
     """One that was closed or made anew from outside tells less, and that is no difference; a state
     that is not so is one, which a repair leaves to people."""

@@ -13,12 +13,12 @@ from alga_workflows_core.interpreter.facts import RunFinished
 from alga_workflows_core.runs.closing import run_ended
 from alga_workflows_core.runs.projection import Projection, project
 from alga_workflows_core.storage.open_runs import LAST_SEQ, RunEnding
-from alga_workflows_core.storage.runs import RunChange
+from alga_workflows_core.storage.runs import RunChange, RunRow
 from alga_workflows_core.storage.steps import StepRow
 from alga_workflows_core.storage.waits import NewWait
 from alga_workflows_core.temporal.replayed_facts import ReplayedRun, ToldBatch
 from alga_workflows_core.temporal.wire import Batch
-from alga_workflows_core.types.states import RunStatus, StepStatus, WaitStatus
+from alga_workflows_core.types.states import FINAL_RUN_STATES, RunStatus, StepStatus, WaitStatus
 
 _BY_ITSELF = (
     WorkflowExecutionStatus.COMPLETED,
@@ -40,8 +40,8 @@ class ExpectedWait:
 class ExpectedRows:
     """What histories tell of one run.
 
-    `run` None: nobody has written anything of it yet. `ending`: how it was ended from outside of
-    it; None if it is open or has ended by itself. `last_seq` is above that of every fact.
+    `run` None: nobody has written anything of it yet. `is_open`: rows may be ahead. `ending`: how
+    it was ended from outside of it; None if it is open or has ended by itself.
     """
 
     run: RunChange | None
@@ -49,7 +49,6 @@ class ExpectedRows:
     waits: Mapping[UUID, ExpectedWait]
     is_open: bool
     ending: RunEnding | None
-    last_seq: int
 
 
 def ended_by_itself(replayed: ReplayedRun) -> bool:
@@ -59,12 +58,25 @@ def ended_by_itself(replayed: ReplayedRun) -> bool:
     )
 
 
-def expected_rows(replayed: ReplayedRun, ending: RunEnding | None) -> ExpectedRows:
-    """The rows of a run; `ending` is how it was ended from outside, if it was.
+def is_ahead(replayed: ReplayedRun, row: RunRow | None) -> bool:
+    """Whether a run that was ended from outside had written its own end before, in a workflow task
+    that its history does not have."""
+    known = max((each.batch.seq for each in replayed.batches), default=0)
+    return row is not None and row.status in FINAL_RUN_STATES and known < row.seq < LAST_SEQ
 
-    Of an open run only what was surely written counts: the rest may be on its way.
+
+def expected_rows(
+    replayed: ReplayedRun, ending: RunEnding | None, row: RunRow | None
+) -> ExpectedRows:
+    """The rows of a run; `ending` is how it was ended from outside, if it was; `row` the one that
+    it has.
+
+    Of an open run only what was surely written counts: the rest may be on its way. So it is where
+    the row of one that was ended from outside tells another end already, which others have heard.
     """
     is_open = replayed.newest.is_open
+    if ending is not None and is_ahead(replayed, row):
+        is_open, ending = True, None
     told = [each for each in replayed.batches if each.written or not is_open]
     rows = [_projected(replayed, each) for each in told]
     run = _run(replayed, rows)
@@ -78,7 +90,6 @@ def expected_rows(replayed: ReplayedRun, ending: RunEnding | None) -> ExpectedRo
         waits=_waits(rows),
         is_open=is_open,
         ending=ending,
-        last_seq=max((each.batch.seq for each in replayed.batches), default=0),
     )
 
 

@@ -16,7 +16,7 @@ from alga_workflows_core.runs.expected_rows import ExpectedRows, ended_by_itself
 from alga_workflows_core.runs.reconciler_endings import ending_of
 from alga_workflows_core.runs.row_differences import Difference, RunRows, differences
 from alga_workflows_core.runs.waits import WaitDesk
-from alga_workflows_core.storage.open_runs import RestoredRun
+from alga_workflows_core.storage.open_runs import RestoredRun, RunEnding
 from alga_workflows_core.storage.runs import RunChange
 from alga_workflows_core.storage.steps import StepRow
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
@@ -65,8 +65,9 @@ class Rebuilder:
 
     async def compare(self, run_id: UUID) -> Rebuilt:
         """Say where the rows of a run differ; nothing is written."""
-        replayed, expected = await self._told(run_id)
-        found = differences(await self._rows(replayed), expected)
+        replayed, ending = await self._told(run_id)
+        rows = await self._rows(replayed)
+        found = differences(rows, expected_rows(replayed, ending, rows.run))
         return _rebuilt(replayed, found, found)
 
     async def repair(self, run_id: UUID) -> Rebuilt:
@@ -75,8 +76,9 @@ class Rebuilder:
         A row that is newer than the histories stays, as does a wait that something has ended, and
         what should not be there. ConflictError `RUN_NOT_STARTED` while the run is queued.
         """
-        replayed, expected = await self._told(run_id)
+        replayed, ending = await self._told(run_id)
         rows = await self._rows(replayed)
+        expected = expected_rows(replayed, ending, rows.run)
         found = differences(rows, expected)
         if not found or expected.run is None:
             return _rebuilt(replayed, found, found)
@@ -93,7 +95,7 @@ class Rebuilder:
         )
         return _rebuilt(replayed, found, left)
 
-    async def _told(self, run_id: UUID) -> tuple[ReplayedRun, ExpectedRows]:
+    async def _told(self, run_id: UUID) -> tuple[ReplayedRun, RunEnding | None]:
         try:
             replayed = await self._histories.replay(run_id)
         except NotFoundError as error:
@@ -107,7 +109,7 @@ class Rebuilder:
             ) from error
         outside = not replayed.newest.is_open and not ended_by_itself(replayed)
         ending = await ending_of(self._executions, replayed.newest) if outside else None
-        return replayed, expected_rows(replayed, ending)
+        return replayed, ending
 
     async def _rows(self, replayed: ReplayedRun) -> RunRows:
         """Read after the histories, so that what those call written is there."""
