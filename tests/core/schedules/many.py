@@ -33,6 +33,7 @@ from tests.core.schedules.documents import schedule
 
 TENANT = "default"
 AT_ONCE = 8
+LOOK_SECONDS = 2.0
 PATIENCE = 300.0
 ZONES = ("Europe/Vienna", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC")
 TIMES: tuple[str | dict[str, Any], ...] = (
@@ -120,7 +121,8 @@ class Many:
         deadline = perf_counter() + PATIENCE
         while (missing := await self._missing(wanted)) is None or missing:
             assert perf_counter() < deadline, f"{len(missing or wanted)} are not as stored"
-            await asyncio.sleep(0.5)
+            # A look costs the server as much as a few dozen schedules.
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _missing(self, wanted: Mapping[str, WantedSchedule]) -> set[str] | None:
         """Those that are not listed as they should be, or should not be; None if it is not told."""
