@@ -30,15 +30,18 @@ from alga_workflows_core.runs.activities import RunActivities
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.closing import RunCloser
 from alga_workflows_core.runs.deliverer import Deliverer
+from alga_workflows_core.runs.rebuild import Rebuilder, Rebuilt
 from alga_workflows_core.runs.reconciler import Reconciler
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.starter import RunStarter
+from alga_workflows_core.runs.waits import WaitDesk
 from alga_workflows_core.simulation.simulate import Simulation
 from alga_workflows_core.storage.definitions import NewVersion
 from alga_workflows_core.storage.ledger import Ledger
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.names import workflow_id
+from alga_workflows_core.temporal.replayed_facts import HistoryReplayer
 from alga_workflows_core.temporal.worker import WorkerOptions, build_worker
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import FINAL_RUN_STATES
@@ -80,8 +83,9 @@ class Outcome:
 class Table:
     """Runs cases. `keep` is told of each run of a case that agreed, before it is forgotten."""
 
-    def __init__(self, world: World, keep: Keep | None = None) -> None:
+    def __init__(self, world: World, rebuilder: Rebuilder, keep: Keep | None = None) -> None:
         self.world = world
+        self._rebuilder = rebuilder
         self._keep = keep
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._numbers = count()
@@ -99,6 +103,17 @@ class Table:
             if real == expected or attempts == MOST_ATTEMPTS:
                 executions = len(self.world.timelines.executions[run.run_id])
                 return Outcome(real, expected, attempts, executions)
+
+    async def rebuilt(self, every: int = 1) -> list[tuple[str, Rebuilt]]:
+        """The rows of runs that have ended held against their histories, of one in `every`; with
+        the case that each belongs to."""
+        found: list[tuple[str, Rebuilt]] = []
+        for run in list(self.world.runs.values())[::every]:
+            async with self.world.storage.unit_of_work(run.tenant) as work:
+                row = await work.runs.get(run.run_id)
+            if row is not None and row.status in FINAL_RUN_STATES:
+                found.append((run.case.name, await self._rebuilder.compare(run.run_id)))
+        return found
 
     def _run_of(self, case: Case, simulation: Simulation, scale: float) -> ScriptedRun:
         timeline = timeline_of(simulation, scale)
@@ -282,6 +297,14 @@ async def serving_table(
             after=RECONCILED_AFTER,
         ),
     )
+    rebuilder = Rebuilder(
+        storage=storage,
+        executions=executions,
+        histories=HistoryReplayer(
+            client, registry, workflow=ScaledRunWorkflow, interceptors=[timelines]
+        ),
+        waits=WaitDesk(storage),
+    )
     deliverer = Deliverer(storage=storage, client=client)
 
     async def serve() -> None:
@@ -295,7 +318,7 @@ async def serving_table(
     async with worker:
         serving = asyncio.create_task(serve())
         try:
-            yield Table(world, keep)
+            yield Table(world, rebuilder, keep)
         finally:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)

@@ -37,6 +37,8 @@ NOT_SETTLING = (
     "loops/budget-returned",
 )
 SETTLING = [case for case in CASES[::6] if case.name not in NOT_SETTLING]
+# Of the runs whose rows are held against their histories afterwards; all would take long.
+ONE_IN = 3
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -120,6 +122,16 @@ async def test_hardly_any_case_needs_another_attempt(
     assert len(again) <= max(1, len(ended) // 10), again
     settled = [outcome.executions > 1 for (_, settles), outcome in ended.items() if settles]
     assert sum(settled) >= len(settled) / 2
+
+
+async def test_rows_are_what_histories_tell(
+    table: Table, outcomes: dict[tuple[str, bool], asyncio.Task[Outcome]]
+) -> None:
+    """Of runs that have ended: replayed, their facts make the rows that are there."""
+    await asyncio.gather(*outcomes.values())
+    rebuilt = await table.rebuilt(ONE_IN)
+    assert rebuilt or len(outcomes) < ONE_IN
+    assert not [(case, each.found) for case, each in rebuilt if each.found]
 
 
 TESTS = {

@@ -103,7 +103,7 @@ async def create_key(tenant: str, name: str, role: Role) -> CreatedKey:
             remedy="Use letters, digits, '.', '_' and '-', 64 at most.",
         )
     created = CreatedKey(uuid4(), generate_key())
-    async with _configured_storage() as storage, storage.unit_of_work(tenant) as work:
+    async with configured_storage() as storage, storage.unit_of_work(tenant) as work:
         await work.api_keys.add(
             created.id, name=name, role=role.label, key_hash=hash_key(created.key)
         )
@@ -112,7 +112,7 @@ async def create_key(tenant: str, name: str, role: Role) -> CreatedKey:
 
 async def list_keys(tenant: str) -> list[ApiKeyRow]:
     """The keys of `tenant`, the newest first."""
-    async with _configured_storage() as storage, storage.unit_of_work(tenant) as work:
+    async with configured_storage() as storage, storage.unit_of_work(tenant) as work:
         return await work.api_keys.list()
 
 
@@ -126,7 +126,7 @@ async def revoke_key(tenant: str, key_id: str) -> None:
             path="id",
             remedy="`workflow-worker keys list` lists them.",
         ) from error
-    async with _configured_storage() as storage, storage.unit_of_work(tenant) as work:
+    async with configured_storage() as storage, storage.unit_of_work(tenant) as work:
         if not await work.api_keys.revoke(identity):
             raise NotFoundError(
                 f"Tenant {tenant!r} has no valid key {identity}.",
@@ -173,7 +173,7 @@ async def _configured_database() -> AsyncGenerator[Database]:
 
 
 @asynccontextmanager
-async def _configured_storage() -> AsyncGenerator[Storage]:
+async def configured_storage() -> AsyncGenerator[Storage]:
     """The same with the expected schema; ConflictError otherwise."""
     async with _configured_database() as database:
         await schema.check_revision(database)

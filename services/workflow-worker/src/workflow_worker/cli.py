@@ -16,7 +16,7 @@ from alga_workflows_core.infra.auth import Role
 from alga_workflows_core.infra.settings import LogSettings, load
 from alga_workflows_core.infra.supervisor import exit_process, install_signal_handlers
 from alga_workflows_core.infra.telemetry import configure_logging, mask_secrets
-from workflow_worker import admin, dev
+from workflow_worker import admin, dev, rebuilding
 from workflow_worker.compose import serve
 from workflow_worker.settings import ServiceSettings
 from workflow_worker.stopping import INTERRUPTED, unless_stopped
@@ -119,6 +119,12 @@ async def _check(options: argparse.Namespace) -> int:
     return 0 if report.ok else 1
 
 
+async def _rebuild(options: argparse.Namespace) -> int:
+    rebuilt = await rebuilding.rebuild(options.run, repair=options.repair)
+    sys.stdout.write(rebuilding.as_text(rebuilt, repaired=options.repair))
+    return 1 if rebuilt.left else 0
+
+
 async def _create_key(options: argparse.Namespace) -> int:
     created = await admin.create_key(options.tenant, options.name, Role.of(options.role))
     sys.stderr.write(f"Key {created.id}; it is shown only once:\n")
@@ -165,6 +171,9 @@ def _parser() -> argparse.ArgumentParser:
     check = _add(add, "check", _brief(_check), "say what is configured and what can be reached")
     check.add_argument("--json", action="store_true", help="print one JSON object instead")
     _add(add, "migrate", _brief(_migrate), "bring the database to the schema of this release")
+    rebuild = _add(add, "rebuild", _brief(_rebuild), "hold a run's rows against its history")
+    rebuild.add_argument("run", help="the run's id", metavar="RUN_ID")
+    rebuild.add_argument("--repair", action="store_true", help="write anew what differs")
     _add_keys(add)
     return parser
 

@@ -27,7 +27,7 @@ from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.rows import RowWriter
 from alga_workflows_core.runs.waits import WaitDesk, WaitKindRules
 from alga_workflows_core.storage.ledger import Ledger
-from alga_workflows_core.storage.unit_of_work import Due
+from alga_workflows_core.storage.unit_of_work import Due, Storage
 from alga_workflows_core.tasks.clock import TaskClock
 from alga_workflows_core.tasks.rules import TaskRules
 from workflow_worker.base import Base, each_second
@@ -81,21 +81,26 @@ def _retention(base: Base) -> PeriodicService:
     return PeriodicService("event-retention", EVERY.total_seconds() / 2, retention.remove_old)
 
 
-def activities(base: Base, launcher: Launcher) -> Sequence[Callable[..., Awaitable[Any]]]:
-    """All that the authored queue serves besides the workflow."""
-    storage, registry = base.storage, base.registry
+def wait_desk(storage: Storage, launcher: Launcher) -> WaitDesk:
+    """Opens and closes waits of every kind."""
     children = Children(launcher)
     rules: dict[str, WaitKindRules] = {
         "event": EventWaitRules(),
         "task": TaskRules(),
         "child": children,
     }
+    return WaitDesk(storage, rules, starts=children)
+
+
+def activities(base: Base, launcher: Launcher) -> Sequence[Callable[..., Awaitable[Any]]]:
+    """All that the authored queue serves besides the workflow."""
+    storage, registry = base.storage, base.registry
     runs = RunActivities(
         performer=Performer(
             registry, ledger=Ledger(storage), secrets=base.settings.secrets.provider()
         ),
         rows=RowWriter(storage=storage, closed=base.closed, metrics=base.metrics),
-        waits=WaitDesk(storage, rules, starts=children),
+        waits=wait_desk(storage, launcher),
         calendars=StoredCalendars(storage),
     )
     advertising = AdvertisingActivities(storage=storage, own=registry.specs())

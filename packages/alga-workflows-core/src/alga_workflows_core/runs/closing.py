@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import structlog
 
 from alga_workflows_core.errors import Category, ErrorInfo
@@ -60,7 +62,7 @@ async def close_in(work: UnitOfWork, seen: RunRow, ending: RunEnding) -> bool:
         return False
     if not await work.open_runs.close(seen, ending):
         return False
-    await close_what_is_left(work, seen, ending)
+    await close_what_is_left(work, seen.id, ending)
     await after_end(
         work,
         EndedRun(
@@ -74,15 +76,19 @@ async def close_in(work: UnitOfWork, seen: RunRow, ending: RunEnding) -> bool:
     return True
 
 
-async def close_what_is_left(work: UnitOfWork, run: RunRow, ending: RunEnding) -> None:
-    """End what is still open of a run that has ended: everything that would wait for it."""
-    error = ErrorInfo(
+def run_ended(ending: RunEnding) -> ErrorInfo:
+    """The error of a step that was under way when its run was ended."""
+    return ErrorInfo(
         code=RUN_ENDED,
         category=Category.CANCELLED,
         message=f"The run ended {ending.status} before this was over.",
     )
-    await work.steps.close_open(run.id, error.as_json(), seq=LAST_SEQ)
-    for child, wait in await work.open_runs.waited_for(run.id):
+
+
+async def close_what_is_left(work: UnitOfWork, run_id: UUID, ending: RunEnding) -> None:
+    """End what is still open of a run that has ended: everything that would wait for it."""
+    await work.steps.close_open(run_id, run_ended(ending).as_json(), seq=LAST_SEQ)
+    for child, wait in await work.open_runs.waited_for(run_id):
         await work.deliveries.add_cancel(cancel_id(wait), child)
         work.leaves(Due.DELIVERIES)
-    await work.waits.close_all(run.id)
+    await work.waits.close_all(run_id)

@@ -109,6 +109,13 @@ class WaitDesk:
             await work.waits.resolve(wait.id, early, wait.kind, deliver=False)
         return early
 
+    async def reopen(self, work: UnitOfWork, identity: RunIdentity, wait: OpenedWait) -> None:
+        """Make a row anew that was lost while the run waits. What ends it at once reaches the run
+        by a delivery, since nobody has asked."""
+        if await self.open(work, identity, wait) is not None:
+            await work.waits.deliver(wait.id)
+            work.leaves(Due.DELIVERIES)
+
     async def close(self, work: UnitOfWork, identity: RunIdentity, wait: ClosedWait) -> Closed:
         """Close the row, unless something has ended it or its kind keeps it open."""
         row = await work.waits.get(wait.id)

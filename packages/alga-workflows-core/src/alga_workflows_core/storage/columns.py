@@ -12,6 +12,11 @@ metadata = MetaData()
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
+def storable(text: str) -> str:
+    """What a column of `Prose` makes of a text."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
 class Prose(TypeDecorator[str]):
     """Text that people wrote for people. What no `text` column takes (NUL, half of a surrogate
     pair) becomes U+FFFD: a name must not keep the row of a run from being written."""
@@ -20,7 +25,7 @@ class Prose(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:  # noqa: ARG002
-        return None if value is None else _UNSTORABLE.sub("\ufffd", value)
+        return None if value is None else storable(value)
 
 
 def timestamp(name: str, *, required: bool = False) -> Column[object]:

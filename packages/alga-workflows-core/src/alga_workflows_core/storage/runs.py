@@ -141,16 +141,10 @@ class Runs:
         )
         return result.one_or_none() is not None
 
-    async def get(self, run_id: UUID) -> RunRow | None:
-        row = (
-            (
-                await self._connection.execute(
-                    select(runs).where(runs.c.tenant == self._tenant, runs.c.id == run_id)
-                )
-            )
-            .mappings()
-            .one_or_none()
-        )
+    async def get(self, run_id: UUID, *, lock: bool = False) -> RunRow | None:
+        query = select(runs).where(runs.c.tenant == self._tenant, runs.c.id == run_id)
+        found = await self._connection.execute(query.with_for_update() if lock else query)
+        row = found.mappings().one_or_none()
         return None if row is None else read(RunRow, row)
 
     async def states(self, run_ids: Collection[UUID]) -> Mapping[UUID, RunStatus]:

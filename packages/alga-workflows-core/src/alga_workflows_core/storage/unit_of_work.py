@@ -34,6 +34,7 @@ from alga_workflows_core.storage.inbox import Inbox
 from alga_workflows_core.storage.old_events import OldEvents
 from alga_workflows_core.storage.open_runs import OpenRuns
 from alga_workflows_core.storage.parked_messages import ParkedMessages
+from alga_workflows_core.storage.rebuilt_rows import RebuiltRows
 from alga_workflows_core.storage.redeliveries import Redeliveries
 from alga_workflows_core.storage.runs import Runs
 from alga_workflows_core.storage.schedule_fires import ScheduleFires
@@ -98,6 +99,7 @@ class UnitOfWork:
     webhooks: Webhooks
     parked_messages: ParkedMessages
     checkpoints: RunCheckpoints
+    rebuilt: RebuiltRows
     left: set[Due] = field(default_factory=set[Due])
 
     def leaves(self, due: Due) -> None:
@@ -135,6 +137,7 @@ class UnitOfWork:
             webhooks=Webhooks(connection, tenant),
             parked_messages=ParkedMessages(connection, tenant),
             checkpoints=RunCheckpoints(connection, tenant),
+            rebuilt=RebuiltRows(connection, tenant),
         )
 
 

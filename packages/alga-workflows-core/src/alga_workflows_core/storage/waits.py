@@ -117,18 +117,21 @@ class Waits:
         )
         row = result.one_or_none()
         if row is not None and deliver:
-            await self._connection.execute(
-                insert(deliveries)
-                .values(
-                    tenant=self._tenant,
-                    id=wait_id,
-                    run_id=row.run_id,
-                    wait_id=wait_id,
-                    event_id=event_id,
-                )
-                .on_conflict_do_nothing()
-            )
+            await self.deliver(wait_id)
         return row is not None
+
+    async def deliver(self, wait_id: UUID) -> None:
+        """Have the run of a wait told what has ended it, unless it was told or is to be."""
+        ended = select(waits.c.tenant, waits.c.id, waits.c.run_id, waits.c.id, waits.c.event_id)
+        await self._connection.execute(
+            insert(deliveries)
+            .from_select(
+                ["tenant", "id", "run_id", "wait_id", "event_id"],
+                ended.where(waits.c.tenant == self._tenant, waits.c.id == wait_id),
+                include_defaults=False,
+            )
+            .on_conflict_do_nothing()
+        )
 
     async def get(self, wait_id: UUID, *, lock: bool = False) -> WaitRow | None:
         query = select(waits).where(waits.c.tenant == self._tenant, waits.c.id == wait_id)

@@ -148,18 +148,22 @@ class Performing:
         if attempt.cancelled:
             raise StepError(_cancelled(call.step))
         request = self._request(call, own=own)
-        facts = [] if request.batch is None else request.batch.facts
         try:
             attempt.activity = self._execute(lane, pinned, request)
             result = await attempt.activity
         except FailureError as error:
             failure = _failure(error)
-            if failure is None or not failure.flushed:
-                self._outbox.give_back(facts)
+            self._settle(request, flushed=failure is not None and failure.flushed)
             raise _step_error(error, failure, pinned, call.step) from error
-        if not result.flushed:
-            self._outbox.give_back(facts)
+        self._settle(request, flushed=result.flushed)
         return result.output
+
+    def _settle(self, request: PerformRequest, *, flushed: bool) -> None:
+        """What rode with the request is written, or has to be kept."""
+        if flushed and request.batch is not None:
+            self._outbox.written(request.batch)
+        elif not flushed:
+            self._outbox.give_back([] if request.batch is None else request.batch.facts)
 
     def _request(self, call: ActionCall, *, own: bool) -> PerformRequest:
         return PerformRequest(

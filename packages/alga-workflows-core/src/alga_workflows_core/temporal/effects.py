@@ -68,7 +68,7 @@ class TemporalEffects:
         self._limits = limits or ExecutionLimits()
         self._random = workflow.new_random()
         self._stopwatch = Stopwatch(externals.clock)
-        self.outbox = Outbox(self._identity, self._stopwatch)
+        self.outbox = Outbox(self._identity, self._stopwatch, externals.watch)
         self._moves = 0
         self._performing = Performing(
             identity=self._identity,

@@ -15,6 +15,7 @@ from temporalio.client import (
     WorkflowExecution,
     WorkflowExecutionStatus,
     WorkflowHandle,
+    WorkflowHistory,
     WorkflowHistoryEventFilterType,
 )
 from temporalio.service import RPCError, RPCStatusCode
@@ -30,6 +31,8 @@ from alga_workflows_core.temporal.names import (
 from alga_workflows_core.temporal.wire import ControlSignal, RunInput
 
 RPC_TIMEOUT = timedelta(seconds=5)
+# For each of its pages, which may have several megabytes.
+HISTORY_TIMEOUT = timedelta(seconds=30)
 _AWAY = frozenset(
     {
         RPCStatusCode.UNAVAILABLE,
@@ -89,7 +92,10 @@ class Executions:
 
     async def start_input(self, execution: Execution) -> RunInput:
         """What the execution was started with; UnreadableStartError if that is no run's."""
-        event = await self._event(execution, last=False)
+        return await self.input_of(execution, await self._event(execution, last=False))
+
+    async def input_of(self, execution: Execution, event: HistoryEvent) -> RunInput:
+        """The same, of the execution's first event."""
         payloads = event.workflow_execution_started_event_attributes.input.payloads
         if len(payloads) != 1:
             raise _unreadable(execution)
@@ -101,6 +107,17 @@ class Executions:
         if start.run_id != execution.run_id:
             raise _unreadable(execution)
         return start
+
+    async def history(self, run_id: UUID, temporal_run_id: str) -> WorkflowHistory | None:
+        """All events of one execution; None if the server has none of them any more."""
+        handle = self._client.get_workflow_handle(workflow_id(run_id), run_id=temporal_run_id)
+        with self._outage_as_unavailable():
+            try:
+                return await handle.fetch_history(rpc_timeout=HISTORY_TIMEOUT)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return None
+                raise
 
     async def last_event(self, execution: Execution) -> HistoryEvent:
         """The event with which a closed execution has ended."""

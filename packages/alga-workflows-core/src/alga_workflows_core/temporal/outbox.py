@@ -12,6 +12,7 @@ from temporalio.common import RetryPolicy
 from alga_workflows_core.interpreter.facts import Fact, RunFinished
 from alga_workflows_core.interpreter.run import Run
 from alga_workflows_core.temporal.names import FLUSH_ACTIVITY
+from alga_workflows_core.temporal.pure import BatchWatch
 from alga_workflows_core.temporal.stopwatch import Stopwatch
 from alga_workflows_core.temporal.wire import (
     Batch,
@@ -45,13 +46,17 @@ MOST_LINES = 20
 class Outbox:
     """One execution's. `run` is set before anything is sent."""
 
-    def __init__(self, identity: RunIdentity, stopwatch: Stopwatch) -> None:
+    def __init__(
+        self, identity: RunIdentity, stopwatch: Stopwatch, watch: BatchWatch | None = None
+    ) -> None:
         self._identity = identity
+        self._watch = watch
         self._stopwatch = stopwatch
         self._facts: list[Fact] = []
         self._events: list[SignalledEvent] = []
         self._sending = False
         self._told: RunStatus | None = None
+        self._end: RunFinished | None = None
         self._telling = False
         self.run: Run | None = None
 
@@ -96,11 +101,24 @@ class Outbox:
         if self.run is None:
             raise RuntimeError("the outbox has no run")
         facts, self._facts = self._facts, []
-        ends = [fact.status for fact in facts if isinstance(fact, RunFinished)]
-        self._told = ends[-1] if ends else self.run.status
+        ends = [fact for fact in facts if isinstance(fact, RunFinished)]
+        if ends:
+            self._end = ends[-1]
+        elif self._end is not None:
+            # What is newest has the last word, also if it is only an event that came so late.
+            facts.append(self._end)
+        self._told = self.run.status if self._end is None else self._end.status
         self._telling = False
         workflow.set_current_details(details(self.run, self._told))
-        return Batch(seq=self.run.number(), status=self._told, facts=facts)
+        batch = Batch(seq=self.run.number(), status=self._told, facts=facts)
+        if self._watch is not None:
+            self._watch.taken(workflow.info().run_id, batch)
+        return batch
+
+    def written(self, batch: Batch) -> None:
+        """Somebody has confirmed that the rows of `batch` are there."""
+        if self._watch is not None:
+            self._watch.written(batch)
 
     def give_back(self, facts: Sequence[Fact]) -> None:
         """Keep facts whose writing nobody confirmed; writing them twice changes nothing."""
@@ -151,6 +169,7 @@ class Outbox:
             )
         finally:
             self._sending = False
+        self.written(request.batch)
         self._stopwatch.resume()
         self._stopwatch.record(result.work)
         return result

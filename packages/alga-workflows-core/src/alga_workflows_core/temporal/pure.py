@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from temporalio import workflow
 from temporalio.worker import Interceptor, WorkflowInboundInterceptor, WorkflowInterceptorClassInput
@@ -19,18 +19,32 @@ from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.interpreter.effects import ActionCall, StepError
 from alga_workflows_core.temporal.names import invocation_id
-from alga_workflows_core.temporal.wire import RunInput
+from alga_workflows_core.temporal.wire import Batch, RunInput
 from alga_workflows_core.types.json import Json
 
 _EXTERN = "alga_workflows_externals"
 
 
+class BatchWatch(Protocol):
+    """Looks on while a run tells its rows what happened; only a rebuild has one."""
+
+    def taken(self, execution: str, batch: Batch) -> None:
+        """The run hands this batch to whoever writes it. It may change afterwards."""
+        ...
+
+    def written(self, batch: Batch) -> None:
+        """Somebody has confirmed to the run that the batch was written."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Externals:
-    """`clock` answers seconds from any beginning; what it says must not decide anything."""
+    """`clock` answers seconds from any beginning; what it says must not decide anything, and what
+    `watch` does must not either."""
 
     registry: Registry
     clock: Callable[[], float]
+    watch: BatchWatch | None = None
 
 
 class ExternalsInterceptor(Interceptor):
