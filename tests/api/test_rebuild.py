@@ -36,6 +36,7 @@ from alga_workflows_core.temporal.worker import WorkerOptions
 from alga_workflows_core.testing.databases import TestDatabases
 from alga_workflows_core.testing.namespaces import create_namespace
 from tests.api.calling import children
+from tests.api.inbox import published_in_spite_of_warnings
 from tests.api.rebuilding import (
     NOBODY,
     TENANT,
@@ -317,6 +318,30 @@ async def test_a_row_with_the_last_word_keeps_it(world: Rebuilding) -> None:
     repaired = await world.rebuilder.repair(run_id)
     assert told(repaired) == {(RUNS, str(run_id), "status")}
     assert repaired.left == repaired.found
+
+
+async def test_a_run_that_was_retried_is_held_against_its_newest_executions(
+    world: Rebuilding,
+) -> None:
+    """Rows of steps of an earlier epoch have other histories, and are no differences."""
+    late = waiting("late")
+    late["steps"].insert(0, late["steps"][0] | {"id": "before"})
+    late["steps"][1]["config"] = late["steps"][1]["config"] | {"timeout": "PT0.3S"}
+    await published_in_spite_of_warnings(world.api, late)
+    run_id = await world.start("late", {"key": "retried"})
+    await world.tell("REBUILT", "retried")
+    await world.becomes(run_id, "FAILED")
+    await world.tell("REBUILT", "retried")
+    answer = await world.api.post(f"/runs/{run_id}/retry", json={})
+    assert answer.status_code == 202, answer.text
+    await world.becomes(run_id, "SUCCEEDED")
+    assert (await world.rebuilder.compare(run_id)).found == []
+    await world.execute(
+        "UPDATE workflow_run_steps SET status = 'CANCELED' WHERE run_id = :run", run=run_id
+    )
+    repaired = await world.rebuilder.repair(run_id)
+    assert told(repaired) == {(STEPS, "wait", "status"), (STEPS, "end", "status")}
+    assert repaired.left == []
 
 
 async def test_what_cannot_be_rebuilt_says_why(world: Rebuilding, ended: UUID) -> None:

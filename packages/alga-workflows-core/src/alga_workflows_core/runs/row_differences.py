@@ -135,8 +135,11 @@ def _of_steps(rows: Mapping[str, StepRow], expected: ExpectedRows) -> Iterator[D
 def _may_be_unknown(row: StepRow, expected: ExpectedRows) -> bool:
     """Whether a step may be there that the histories do not tell of: it is of an earlier epoch,
     whose histories are others, or has only just begun."""
-    epoch = 0 if expected.run is None else expected.run.epoch
-    return row.epoch < epoch or (expected.is_open and row.seq > _known(expected))
+    return row.epoch < _epoch(expected) or (expected.is_open and row.seq > _known(expected))
+
+
+def _epoch(expected: ExpectedRows) -> int:
+    return 0 if expected.run is None else expected.run.epoch
 
 
 def _known(expected: ExpectedRows) -> int:
@@ -157,7 +160,8 @@ def _of_waits(rows: Mapping[UUID, WaitRow], expected: ExpectedRows) -> Iterator[
         if status is not None and row.status is not status and not may_have_ended:
             yield Difference(table=WAITS, key=key, column="status", row=row.status, history=status)
     for wait_id, row in rows.items():
-        if wait_id not in expected.waits and not expected.is_open:
+        is_known = wait_id in expected.waits or row.epoch < _epoch(expected)
+        if not is_known and not expected.is_open:
             yield _unknown(WAITS, row.key, row.status)
 
 
