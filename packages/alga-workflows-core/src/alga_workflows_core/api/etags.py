@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Annotated, TypeAlias
 
-from fastapi import Header
+from fastapi import Depends, Header, Response
 
 from alga_workflows_core.errors import InputError
 from alga_workflows_core.storage.condition import ANY, Condition
 
-IfMatch: TypeAlias = Annotated[
+_IfMatch: TypeAlias = Annotated[
     list[str] | None,
     Header(alias="If-Match", description="ETags, or `*`: only if it is such a one."),
 ]
-IfNoneMatch: TypeAlias = Annotated[
+_IfNoneMatch: TypeAlias = Annotated[
     list[str] | None,
     Header(alias="If-None-Match", description="`*`, or ETags: only if it is no such one."),
 ]
@@ -30,13 +31,16 @@ def etag(content_hash: str) -> str:
     return f'"{content_hash}"'
 
 
-def condition(
-    if_match: Sequence[str] | None, if_none_match: Sequence[str] | None
-) -> Condition | None:
-    """What the two headers ask for, None if nothing; InputError if they are no lists of ETags.
+def answer_saved(response: Response, content_hash: str, *, created: bool) -> None:
+    """Answer the ETag of what was stored, and 201 if it is new."""
+    response.headers["ETag"] = etag(content_hash)
+    if created:
+        response.status_code = HTTPStatus.CREATED.value
 
-    If-Match compares strongly, so that a weak tag matches nothing; If-None-Match takes both.
-    """
+
+def _save_condition(
+    if_match: _IfMatch = None, if_none_match: _IfNoneMatch = None
+) -> Condition | None:
     if if_match is None and if_none_match is None:
         return None
     return Condition(
@@ -45,6 +49,18 @@ def condition(
         if if_none_match is None
         else _tags(if_none_match, "If-None-Match", weak=True),
     )
+
+
+def _remove_condition(if_match: _IfMatch = None) -> Condition | None:
+    return _save_condition(if_match)
+
+
+SaveCondition: TypeAlias = Annotated[Condition | None, Depends(_save_condition)]
+"""What If-Match and If-None-Match ask for, None if nothing; InputError if they are no lists of
+ETags. If-Match compares strongly, so that a weak tag matches nothing; If-None-Match takes both.
+"""
+RemoveCondition: TypeAlias = Annotated[Condition | None, Depends(_remove_condition)]
+"""The same for If-Match alone."""
 
 
 def _tags(lines: Sequence[str], header: str, *, weak: bool) -> frozenset[str]:

@@ -20,7 +20,7 @@ from alga_workflows_core.api.calendar_views import (
     day_view,
     document_view,
 )
-from alga_workflows_core.api.etags import IfMatch, IfNoneMatch, condition, etag
+from alga_workflows_core.api.etags import RemoveCondition, SaveCondition, answer_saved, etag
 from alga_workflows_core.api.keyset import DEFAULT_LIMIT, After, Limit, Page, decode_id, page_of
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.definition.identifiers import DEFINITION_ID
@@ -79,8 +79,7 @@ def _add_writing(routes: APIRouter, service: CalendarService) -> None:
         request: Request,
         response: Response,
         caller: Author,
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatch = None,
+        condition: SaveCondition,
     ) -> CalendarDocumentView:
         """Store a calendar, 201 a new one; what waits already is not moved."""
         saved = await service.save(
@@ -88,14 +87,12 @@ def _add_writing(routes: APIRouter, service: CalendarService) -> None:
             name,
             await read_json(request),
             by=caller.name,
-            condition=condition(if_match, if_none_match),
+            condition=condition,
         )
-        if saved.created:
-            response.status_code = HTTPStatus.CREATED.value
-        response.headers["ETag"] = etag(saved.row.hash)
+        answer_saved(response, saved.row.hash, created=saved.created)
         return document_view(saved.row)
 
     @routes.delete("/calendars/{name}", status_code=HTTPStatus.NO_CONTENT)
-    async def remove_calendar(name: Name, caller: Author, if_match: IfMatch = None) -> None:
+    async def remove_calendar(name: Name, caller: Author, condition: RemoveCondition) -> None:
         """Take a calendar away, unless something counts by it: 409 says what."""
-        await service.remove(caller.tenant, name, condition=condition(if_match, None))
+        await service.remove(caller.tenant, name, condition=condition)

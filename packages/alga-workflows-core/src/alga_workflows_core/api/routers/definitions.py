@@ -26,12 +26,7 @@ from alga_workflows_core.api.definition_views import (
     definition_view,
     version_view,
 )
-from alga_workflows_core.api.etags import (
-    IfMatch,
-    IfNoneMatch,
-    condition,
-    etag,
-)
+from alga_workflows_core.api.etags import SaveCondition, etag
 from alga_workflows_core.api.keyset import (
     DEFAULT_LIMIT,
     After,
@@ -76,8 +71,7 @@ def _add_authoring(routes: APIRouter, service: DefinitionService) -> None:
         request: Request,
         response: Response,
         caller: Author,
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatch = None,
+        condition: SaveCondition,
     ) -> DraftView:
         """Store the draft of a definition, and answer its ETag; findings do not hinder that."""
         saved = await service.save_draft(
@@ -85,7 +79,7 @@ def _add_authoring(routes: APIRouter, service: DefinitionService) -> None:
             definition_id,
             await read_json(request),
             by=caller.name,
-            condition=condition(if_match, if_none_match),
+            condition=condition,
         )
         response.headers["ETag"] = etag(saved.hash)
         return DraftView(draft=saved.document, hash=saved.hash, findings=saved.findings)

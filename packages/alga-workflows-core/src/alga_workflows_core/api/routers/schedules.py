@@ -12,7 +12,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from alga_workflows_core.api import openapi
 from alga_workflows_core.api.access import Author, Operator, Reader
 from alga_workflows_core.api.body import read_model
-from alga_workflows_core.api.etags import IfMatch, IfNoneMatch, condition, etag
+from alga_workflows_core.api.etags import RemoveCondition, SaveCondition, answer_saved, etag
 from alga_workflows_core.api.keyset import (
     DEFAULT_LIMIT,
     After,
@@ -118,8 +118,7 @@ def _add_writing(routes: APIRouter, service: ScheduleService) -> None:
         request: Request,
         response: Response,
         caller: Author,
-        if_match: IfMatch = None,
-        if_none_match: IfNoneMatch = None,
+        condition: SaveCondition,
     ) -> ScheduleDocumentView:
         """Store a schedule, 201 a new one. It fires within seconds."""
         saved = await service.save(
@@ -127,21 +126,17 @@ def _add_writing(routes: APIRouter, service: ScheduleService) -> None:
             schedule_id,
             await read_model(request, ScheduleDocument),
             by=caller.name,
-            condition=condition(if_match, if_none_match),
+            condition=condition,
         )
-        if saved.created:
-            response.status_code = HTTPStatus.CREATED.value
-        response.headers["ETag"] = etag(saved.row.hash)
+        answer_saved(response, saved.row.hash, created=saved.created)
         return schedule_document_view(saved.row)
 
     @routes.delete("/schedules/{schedule_id}", status_code=HTTPStatus.NO_CONTENT)
     async def remove_schedule(
-        schedule_id: ScheduleId, caller: Author, if_match: IfMatch = None
+        schedule_id: ScheduleId, caller: Author, condition: RemoveCondition
     ) -> None:
         """Take a schedule away; its runs go on."""
-        await service.remove(
-            caller.tenant, schedule_id, by=caller.name, condition=condition(if_match, None)
-        )
+        await service.remove(caller.tenant, schedule_id, by=caller.name, condition=condition)
 
 
 def _add_states(routes: APIRouter, service: ScheduleService) -> None:
