@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from alga_workflows_core.interpreter.facts import RunStarted, StepFinished, StepStarted
-from alga_workflows_core.interpreter.resuming import ORDINALS, resume
+from alga_workflows_core.interpreter.resuming import ORDINALS, resume, waits_under_way
 from alga_workflows_core.simulation.trace import wait_rows
 from alga_workflows_core.types.json import JsonObject
 from tests.core.interpreter.retried import Retried
@@ -365,6 +365,100 @@ def test_a_version_without_the_steps_under_way_is_unfit() -> None:
     assert run.resumption(definition(branches([each(do("x"))]))).unfit == ["all"]
     assert run.resumption(definition(do("all"))).unfit == ["all"]
     assert run.resumption(definition(do("b"))).unfit == ["all"]
+
+
+@pytest.mark.parametrize("amount", [1, 2, 3])
+def test_a_switch_goes_on_in_the_case_that_it_is_in(amount: int) -> None:
+    """Or in its default; it does not choose again."""
+    chosen = ["bad", "x"] if amount == 1 else ["x", "bad"]
+    cases: list[JsonObject] = [
+        {"when": expression(f"{amount} = {number}"), "steps": [do(name) for name in chosen]}
+        for number in (1, 2)
+    ]
+    choose = step("choose", "control.switch", cases=cases, default=[do("x"), do("bad")])
+    run = Retried(definition(choose), actions=[fails("bad"), gives("bad", 1), gives("x", 1)])
+    assert run.begin().status == "FAILED"
+    assert run.again().status == "SUCCEEDED"
+    assert [path for path, _ in run.calls].count("choose/x") == 1
+
+
+def test_a_saga_that_is_undoing_goes_on_with_that() -> None:
+    """Somewhere else the run fails meanwhile; what it undoes is not undone twice."""
+    saga = step("saga", "control.saga", steps=[undone("a"), do("oops")])
+    caught = step("try", "control.tryCatch", try_=[saga], catch=[assign("caught", caught=1)])
+    run = Retried(
+        definition(branches([caught], [nap("nap", "PT2S"), do("bad")])),
+        actions=[
+            {**fails("oops"), "calls": 9},
+            fails("bad"),
+            gives("bad", 1),
+            gives("a~undo", 1, takes="PT9S"),
+        ],
+    )
+    assert run.begin().status == "FAILED"
+    assert run.again().status == "SUCCEEDED"
+    assert [path for path, _ in run.calls].count("all/b0/try/saga/oops") == 1
+
+
+def test_a_step_that_was_parked_is_parked_anew() -> None:
+    """Unless somebody has decided what becomes of it before the run is retried."""
+    parked = do("p", onError={"policy": "park"})
+    run = Retried(
+        definition(branches([parked], [nap("nap", "PT1M"), do("bad")])),
+        actions=[fails("p"), fails("bad"), gives("bad", 1)],
+    )
+    assert run.begin().status == "FAILED"
+    assert run.checkpoint is not None
+    assert waits_under_way(run.checkpoint) == ["all/b0/p~park#1"]
+    node = run.resumption().state["cursor"]["n"]["run"]["0"]["n"]["n"]
+    assert "park" not in node
+    assert node["err"]["code"] == "NOPE"
+    assert run.again(resolutions={"all/b0/p~park#1": {"do": "skip"}}).status == "SUCCEEDED"
+    assert len(run.made["all/b0/p"]) == 1
+
+
+def test_a_detached_run_that_was_being_started_is_the_same_one() -> None:
+    """Its start may have been written down, or not: asked for again, it is not a second one."""
+    go = step("go", "control.callWorkflow", workflowId="child", mode="detach")
+    run = Retried(
+        definition(go, do("bad")),
+        actions=[fails("bad"), gives("bad", 1)],
+        children=[{"workflow": "child", "result": 1}],
+    )
+    assert run.begin().status == "FAILED"
+    assert run.checkpoint is not None
+    run.checkpoint["state"]["cursor"] = {
+        "i": 0,
+        "b": [2, "2030-01-01T12:00:00+00:00"],
+        "n": {"w": 1, "d": True},
+    }
+    state = run.resumption().state
+    assert state["cursor"]["n"] == {"w": 1, "d": True}
+    assert run.again().status == "SUCCEEDED"
+
+
+def held(kind: str, given: JsonObject) -> JsonObject:
+    """A checkpoint of a run that was paused when its wait `w` ended."""
+    wait: JsonObject = {"kind": kind, "key": "w#1", "due": None, "d": {}}
+    node: JsonObject = {"w": 1, "ws": [wait], "rs": [given], "wk": "resolved"}
+    cursor: JsonObject = {"i": 0, "b": [2, "2030-01-01T12:00:00+00:00"], "n": node}
+    state = {"format": 1, "cursor": cursor, "waits": {"w#1": given}, "vars": {}, "meta": {}}
+    return {"format": 1, "atOnce": False, "state": state}
+
+
+def test_what_a_paused_run_has_got_is_kept() -> None:
+    """But for a called run that did not succeed, which is called again."""
+    document = definition(step("w", "event.wait", config={"eventName": "PAID"}))
+
+    def node(kind: str, given: JsonObject) -> JsonObject:
+        found = resume(
+            held(kind, given), former=document, definition=document, epoch=1, resolutions={}
+        )
+        return found.state["cursor"]["n"]
+
+    assert "rs" in node("event", {"match": 0})
+    assert "rs" in node("child", {"status": "SUCCEEDED"})
+    assert "ws" not in node("child", {"status": "CANCELED"})
 
 
 def test_a_checkpoint_of_another_format_is_refused() -> None:

@@ -15,14 +15,12 @@ from datetime import datetime
 from typing import cast
 
 from alga_workflows_core.definition.document import Definition
-from alga_workflows_core.definition.steps.for_each import ForEachStep
 from alga_workflows_core.definition.steps.if_ import IfStep
 from alga_workflows_core.definition.steps.parallel import ParallelStep
 from alga_workflows_core.definition.steps.saga import SagaStep
 from alga_workflows_core.definition.steps.switch import SwitchStep
 from alga_workflows_core.definition.steps.try_catch import TryCatchStep
 from alga_workflows_core.definition.steps.union import Step
-from alga_workflows_core.definition.steps.while_ import WhileStep
 from alga_workflows_core.interpreter.checkpoints import CHECKPOINT_FORMAT
 from alga_workflows_core.types.json import Json, JsonObject
 
@@ -115,8 +113,6 @@ class _Cutter:
 
     def _place(self, index: int, former: _Steps, steps: _Steps, path: str) -> int | None:
         """Where a list goes on: at the same step, or behind the last."""
-        if index >= len(former) and not former:
-            return 0
         behind = index >= len(former)
         wanted = former[-1 if behind else index].id
         for place, step in enumerate(steps):
@@ -232,25 +228,18 @@ def _is_undone(step: Step, node: JsonObject) -> bool:
 
 def _block(step: Step, node: JsonObject) -> _Steps:
     """The block that the step is in; none if it does not have that."""
-    found: _Steps | None = None
-    match step:
-        case IfStep():
-            found = step.then if node.get("b") == "then" else step.otherwise
-        case SwitchStep():
-            chosen = cast("int", node.get("b", -1))
-            if chosen < 0:
-                found = step.default
-            elif chosen < len(step.cases):
-                found = step.cases[chosen].steps
-        case ForEachStep() | WhileStep():
-            found = step.body
-        case SagaStep():
-            found = step.steps
-        case TryCatchStep():
-            blocks = {"try": step.attempt, "catch": step.catch, "finally": step.finally_}
-            found = blocks[node.get("ph", "try")]
-        case _:
-            pass
+    if isinstance(step, IfStep):
+        found = step.then if node.get("b") == "then" else step.otherwise
+    elif isinstance(step, SwitchStep):
+        chosen = cast("int", node.get("b", -1))
+        cases = [step.default, *(case.steps for case in step.cases)]
+        found = cases[chosen + 1] if chosen < len(step.cases) else None
+    elif isinstance(step, TryCatchStep):
+        blocks = {"try": step.attempt, "catch": step.catch, "finally": step.finally_}
+        found = blocks[node.get("ph", "try")]
+    else:
+        (only,) = step.blocks()
+        found = only.steps
     return found or ()
 
 
