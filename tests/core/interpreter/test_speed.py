@@ -117,9 +117,9 @@ def test_a_hundred_thousand_turns_keep_nothing() -> None:
         gc.collect()
         blocks.append(sys.getallocatedblocks())
 
-    begin = time.perf_counter()
+    begin = time.process_time()
     _turns(ForgetfulWorld(every=10_000, look=look), 100_000)
-    assert time.perf_counter() - begin < 60
+    assert time.process_time() - begin < 60
     assert len(blocks) == 10
     assert max(blocks[1:]) - blocks[1] < 1_000, blocks
 
