@@ -1,8 +1,8 @@
 """Bring a database to the schema that this release expects, or say that it is not there.
 
 Alembic keeps the revisions; its commands and `env.py` are not used, since they share one context
-per process, and two databases may be migrated at the same time. A migration gets its operations
-as an argument instead: `upgrade(op)`.
+per process, and two databases may be migrated at the same time. A migration is its `SCRIPTS`, SQL
+that is run in order and in one transaction. None is ever taken back; restore the database then.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.resources import files
 
-from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
@@ -119,7 +118,9 @@ def _upgrade(connection: Connection, before: str | None) -> None:
     for script in reversed(missing):
         with context.begin_transaction():
             context.stamp(scripts, script.revision)
-            script.module.upgrade(Operations(context))
+            for sql in script.module.SCRIPTS:
+                # Without parameters the driver takes several statements and leaves % alone.
+                connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
 
 
 def _context(connection: Connection) -> MigrationContext:

@@ -6,8 +6,6 @@ Revises:
 
 from __future__ import annotations
 
-from alembic.operations import Operations
-
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -337,14 +335,4 @@ BEGIN
 END $$;
 """
 
-
-def upgrade(op: Operations) -> None:
-    """Make roles, tables, transition checks, row-level security and functions across tenants."""
-    for script in (ROLES, TABLES, TRANSITIONS, ROW_LEVEL_SECURITY, ACROSS_TENANTS):
-        # Without parameters the driver takes several statements and leaves % alone.
-        op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
-
-
-def downgrade() -> None:
-    """Refuse: nothing is below."""
-    raise RuntimeError("There is nothing below the first migration; drop the database instead.")
+SCRIPTS = (ROLES, TABLES, TRANSITIONS, ROW_LEVEL_SECURITY, ACROSS_TENANTS)

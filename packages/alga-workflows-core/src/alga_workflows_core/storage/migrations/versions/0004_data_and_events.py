@@ -6,8 +6,6 @@ Revises: 0003
 
 from __future__ import annotations
 
-from alembic.operations import Operations
-
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -96,14 +94,4 @@ END $$;
 GRANT DELETE ON alga_data TO alga_workflows;
 """
 
-
-def upgrade(op: Operations) -> None:
-    """Make both tables, closed to other tenants, and the states of events."""
-    for script in (TABLES, TRANSITIONS, ROW_LEVEL_SECURITY):
-        # Without parameters the driver takes several statements and leaves % alone.
-        op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
-
-
-def downgrade() -> None:
-    """Refuse: a schema is never taken back."""
-    raise RuntimeError("Migrations are not taken back; restore the database instead.")
+SCRIPTS = (TABLES, TRANSITIONS, ROW_LEVEL_SECURITY)

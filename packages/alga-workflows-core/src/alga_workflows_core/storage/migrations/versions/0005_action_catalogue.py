@@ -6,8 +6,6 @@ Revises: 0004
 
 from __future__ import annotations
 
-from alembic.operations import Operations
-
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -106,14 +104,4 @@ BEGIN
 END $$;
 """
 
-
-def upgrade(op: Operations) -> None:
-    """Make the table of advertised actions, and the one way to write it."""
-    for script in (TABLE, ROW_LEVEL_SECURITY, FUNCTION):
-        # Without parameters the driver takes several statements and leaves % alone.
-        op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
-
-
-def downgrade() -> None:
-    """Refuse: a schema is never taken back."""
-    raise RuntimeError("Migrations are not taken back; restore the database instead.")
+SCRIPTS = (TABLE, ROW_LEVEL_SECURITY, FUNCTION)

@@ -6,8 +6,6 @@ Revises: 0006
 
 from __future__ import annotations
 
-from alembic.operations import Operations
-
 from alga_workflows_core.storage.migrations.scripts import (
     functions_across_tenants,
     own_search_path,
@@ -255,15 +253,3 @@ SCRIPTS = (
         "alga_stage_event(text, uuid, text, text, text, text, text, json, timestamptz)",
     ),
 )
-
-
-def upgrade(op: Operations) -> None:
-    """Run the scripts."""
-    for script in SCRIPTS:
-        # Without parameters the driver takes several statements and leaves % alone.
-        op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
-
-
-def downgrade() -> None:
-    """Refuse: a schema is never taken back."""
-    raise RuntimeError("Migrations are not taken back; restore the database instead.")

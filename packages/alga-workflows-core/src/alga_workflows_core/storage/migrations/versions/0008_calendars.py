@@ -6,8 +6,6 @@ Revises: 0007
 
 from __future__ import annotations
 
-from alembic.operations import Operations
-
 from alga_workflows_core.storage.migrations.scripts import tenant_tables
 
 revision = "0008"
@@ -32,15 +30,3 @@ CREATE TABLE alga_calendars (
 """
 
 SCRIPTS: tuple[str, ...] = (TABLES, tenant_tables("alga_calendars", delete=True))
-
-
-def upgrade(op: Operations) -> None:
-    """Make the table, closed to other tenants."""
-    for script in SCRIPTS:
-        # Without parameters the driver takes several statements and leaves % alone.
-        op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
-
-
-def downgrade() -> None:
-    """Refuse: a schema is never taken back."""
-    raise RuntimeError("Migrations are not taken back; restore the database instead.")

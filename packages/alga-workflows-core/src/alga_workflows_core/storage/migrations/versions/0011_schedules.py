@@ -6,8 +6,6 @@ Revises: 0010
 
 from __future__ import annotations
 
-from alembic.operations import Operations
-
 from alga_workflows_core.storage.migrations.scripts import (
     checked_states,
     functions_across_tenants,
@@ -106,15 +104,3 @@ SCRIPTS = (
     ACROSS_TENANTS,
     functions_across_tenants("alga_claim_schedules(integer, interval)"),
 )
-
-
-def upgrade(op: Operations) -> None:
-    """Run the scripts."""
-    for script in SCRIPTS:
-        # Without parameters the driver takes several statements and leaves % alone.
-        op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
-
-
-def downgrade() -> None:
-    """Refuse: a schema is never taken back."""
-    raise RuntimeError("Migrations are not taken back; restore the database instead.")

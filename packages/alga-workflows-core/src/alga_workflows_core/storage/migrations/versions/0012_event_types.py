@@ -6,8 +6,6 @@ Revises: 0011
 
 from __future__ import annotations
 
-from alembic.operations import Operations
-
 from alga_workflows_core.storage.migrations.scripts import tenant_tables
 
 revision = "0012"
@@ -50,15 +48,3 @@ CREATE INDEX workflow_events_refused ON workflow_events (tenant, id) WHERE state
 """
 
 SCRIPTS = (TYPES, INDEXES, tenant_tables("workflow_event_types", "alga_event_policies"))
-
-
-def upgrade(op: Operations) -> None:
-    """Run the scripts."""
-    for script in SCRIPTS:
-        # Without parameters the driver takes several statements and leaves % alone.
-        op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
-
-
-def downgrade() -> None:
-    """Refuse: a schema is never taken back."""
-    raise RuntimeError("Migrations are not taken back; restore the database instead.")

@@ -6,8 +6,6 @@ Revises: 0012
 
 from __future__ import annotations
 
-from alembic.operations import Operations
-
 from alga_workflows_core.storage.migrations.scripts import functions_across_tenants, tenant_tables
 
 revision = "0013"
@@ -76,15 +74,3 @@ SCRIPTS: tuple[str, ...] = (
     ACROSS_TENANTS,
     functions_across_tenants("alga_find_webhook(uuid)"),
 )
-
-
-def upgrade(op: Operations) -> None:
-    """Run the scripts."""
-    for script in SCRIPTS:
-        # Without parameters the driver takes several statements and leaves % alone.
-        op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
-
-
-def downgrade() -> None:
-    """Refuse: a schema is never taken back."""
-    raise RuntimeError("Migrations are not taken back; restore the database instead.")

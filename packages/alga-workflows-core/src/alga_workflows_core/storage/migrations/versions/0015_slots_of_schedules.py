@@ -6,8 +6,6 @@ Revises: 0014
 
 from __future__ import annotations
 
-from alembic.operations import Operations
-
 from alga_workflows_core.storage.migrations.scripts import functions_across_tenants
 
 revision = "0015"
@@ -64,15 +62,3 @@ SCRIPTS = (
     ACROSS_TENANTS,
     functions_across_tenants("alga_forgotten_slots(integer)"),
 )
-
-
-def upgrade(op: Operations) -> None:
-    """Run the scripts."""
-    for script in SCRIPTS:
-        # Without parameters the driver takes several statements and leaves % alone.
-        op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
-
-
-def downgrade() -> None:
-    """Refuse: a schema is never taken back."""
-    raise RuntimeError("Migrations are not taken back; restore the database instead.")

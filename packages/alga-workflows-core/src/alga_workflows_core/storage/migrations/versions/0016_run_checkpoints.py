@@ -6,8 +6,6 @@ Revises: 0015
 
 from __future__ import annotations
 
-from alembic.operations import Operations
-
 from alga_workflows_core.storage.migrations.scripts import tenant_tables
 
 revision = "0016"
@@ -30,15 +28,3 @@ CREATE TABLE alga_run_checkpoints (
 """
 
 SCRIPTS: tuple[str, ...] = (CHECKPOINTS, tenant_tables("alga_run_checkpoints", delete=True))
-
-
-def upgrade(op: Operations) -> None:
-    """Run the scripts."""
-    for script in SCRIPTS:
-        # Without parameters the driver takes several statements and leaves % alone.
-        op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
-
-
-def downgrade() -> None:
-    """Refuse: a schema is never taken back."""
-    raise RuntimeError("Migrations are not taken back; restore the database instead.")
