@@ -14,9 +14,10 @@ from alga_workflows_core.runs.aftermath import EndedRun, after_end
 from alga_workflows_core.runs.closing import close_what_is_left
 from alga_workflows_core.runs.expected_rows import ExpectedRows, ended_by_itself, expected_rows
 from alga_workflows_core.runs.reconciler_endings import ending_of
+from alga_workflows_core.runs.restoring import restored_run
 from alga_workflows_core.runs.row_differences import Difference, RunRows, differences
 from alga_workflows_core.runs.waits import WaitDesk
-from alga_workflows_core.storage.open_runs import RestoredRun, RunEnding
+from alga_workflows_core.storage.open_runs import RunEnding
 from alga_workflows_core.storage.runs import RunChange
 from alga_workflows_core.storage.steps import StepRow
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
@@ -155,7 +156,13 @@ class Rebuilder:
             )
         was_open = row is None or row.status not in FINAL_RUN_STATES
         if row is None:
-            row = await work.open_runs.restore(self._lost(replayed))
+            lost = restored_run(
+                replayed.start,
+                replayed.newest,
+                namespace=self._executions.namespace,
+                began_at=replayed.began_at,
+            )
+            row = await work.open_runs.restore(lost)
             if row is not None and expected.is_open:
                 await reinstate(work, row, replayed.start.definition)
         written = await work.rebuilt.run(wanted)
@@ -182,24 +189,6 @@ class Rebuilder:
             # A run that has gone on meanwhile may not wait for it any more.
             if row is not None and (row.epoch, row.seq) == (seen.epoch, seen.seq):
                 await self._waits.reopen(work, identity, opened)
-
-    def _lost(self, replayed: ReplayedRun) -> RestoredRun:
-        start = replayed.start
-        return RestoredRun(
-            id=start.run_id,
-            definition_id=start.workflow_id,
-            version=start.workflow_version,
-            trigger_type=start.trigger_type,
-            execution_key=start.execution_key,
-            created_by=start.created_by,
-            epoch=start.epoch,
-            payload=start.payload,
-            temporal_run_id=replayed.newest.temporal_run_id,
-            temporal_namespace=self._executions.namespace,
-            created_at=replayed.began_at,
-            started_at=replayed.began_at,
-            **start.row_lineage(),
-        )
 
 
 async def _write_waits(work: UnitOfWork, expected: ExpectedRows, rows: RunRows) -> None:

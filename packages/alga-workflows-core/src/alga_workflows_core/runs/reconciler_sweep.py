@@ -17,6 +17,7 @@ from alga_workflows_core.runs.admission import reinstate
 from alga_workflows_core.runs.closing import RunCloser, close_in
 from alga_workflows_core.runs.reconciler import Reconciler
 from alga_workflows_core.runs.reconciler_endings import ending_of
+from alga_workflows_core.runs.restoring import restored_run
 from alga_workflows_core.storage.across_tenants import Sweep
 from alga_workflows_core.storage.open_runs import RestoredRun
 from alga_workflows_core.storage.unit_of_work import Storage
@@ -134,21 +135,11 @@ class RunSweeper:
         await self._closer.announce(start.tenant_id, row, ending)
 
     def _row(self, execution: Execution, start: RunInput) -> RestoredRun:
-        began = start.started_at or execution.started_at
-        return RestoredRun(
-            id=start.run_id,
-            definition_id=start.workflow_id,
-            version=start.workflow_version,
-            trigger_type=start.trigger_type,
-            execution_key=start.execution_key,
-            created_by=start.created_by,
-            epoch=start.epoch,
-            payload=start.payload,
-            temporal_run_id=execution.temporal_run_id,
-            temporal_namespace=self._executions.namespace,
-            created_at=began,
-            started_at=began,
-            **start.row_lineage(),
+        return restored_run(
+            start,
+            execution,
+            namespace=self._executions.namespace,
+            began_at=start.started_at or execution.started_at,
         )
 
     def _did(self, execution: Execution, start: RunInput) -> None:

@@ -94,10 +94,11 @@ async def _version(work: UnitOfWork, run: RunRow, wanted: int) -> VersionRow:
 
 async def _check(run: RunRow, kept: Kept | None, version: VersionRow) -> None:
     """Whether there is something to go on from. A run that nobody has started begins anew."""
-    begun = run.temporal_run_id is not None
-    if not begun and (kept is not None or run.epoch == 0):
-        pass
-    elif run.seq == LAST_SEQ or kept is None:
+    if run.temporal_run_id is None:
+        may_go_on = kept is not None or run.epoch == 0
+    else:
+        may_go_on = kept is not None and run.seq != LAST_SEQ
+    if not may_go_on:
         raise _no_checkpoint(run)
     if kept is None:
         return
