@@ -145,18 +145,28 @@ async def _expire(url: str) -> None:
 
 
 async def _over(url: str, count: int) -> None:
+    """Wait until `count` runs have ended and nothing is left to deliver, as long as there is
+    progress: how long it takes depends on the machine, that it never stands still does not."""
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
 
-        async def look() -> bool:
+        async def left() -> tuple[int, ...]:
             found = await connection.execute(
-                "SELECT (SELECT count(*) FROM workflow_runs WHERE status = ANY(%s)),"
+                "SELECT %s - (SELECT count(*) FROM workflow_runs WHERE status = ANY(%s)),"
                 " (SELECT count(*) FROM workflow_events WHERE state = 'STAGED'),"
                 " (SELECT count(*) FROM workflow_event_deliveries WHERE state = 'PENDING')",
-                [list(FINAL)],
+                [count, list(FINAL)],
             )
-            return await found.fetchone() == (count, 0, 0)
+            return await found.fetchone() or ()
 
-        await eventually(look, f"{count} runs ended", seconds=PATIENCE)
+        before = await left()
+        while any(before):
+
+            async def moved(seen: tuple[int, ...] = before) -> tuple[int, ...] | None:
+                now = await left()
+                return now if now != seen else None
+
+            what = f"progress with {before} runs, events and deliveries left"
+            before = await eventually(moved, what, seconds=PATIENCE)
 
 
 async def _found(url: str, kills: int, repeated: int) -> Ingress:
