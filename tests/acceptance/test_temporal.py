@@ -16,7 +16,7 @@ from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.devstack.temporal_server import TemporalServer
 from alga_workflows_core.infra.metrics import TemporalTelemetry
 from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
-from alga_workflows_core.temporal.client import connect
+from alga_workflows_core.infra.temporal import connect
 from alga_workflows_core.testing.databases import TestDatabases
 from alga_workflows_core.testing.namespaces import create_namespace
 from tests.acceptance.cases import Case, all_cases, simulate

@@ -14,8 +14,8 @@ from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.devstack.temporal_server import TemporalServer
 from alga_workflows_core.infra.metrics import TemporalTelemetry
 from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
+from alga_workflows_core.infra.temporal import connect
 from alga_workflows_core.storage.unit_of_work import Storage
-from alga_workflows_core.temporal.client import connect
 from alga_workflows_core.testing.databases import TestDatabases
 from alga_workflows_core.testing.namespaces import create_namespace
 from tests.api.reconciled import MakeWorld, World, world

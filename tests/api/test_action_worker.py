@@ -31,10 +31,10 @@ from alga_workflows_core.infra.devstack.temporal_server import (
 )
 from alga_workflows_core.infra.metrics import TemporalTelemetry
 from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
+from alga_workflows_core.infra.temporal import connect
 from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.storage.ledger_schema import install_ledger
 from alga_workflows_core.storage.unit_of_work import Storage
-from alga_workflows_core.temporal.client import connect
 from alga_workflows_core.temporal.names import ADVERTISE_WORKFLOW, TASK_QUEUE, workflow_id
 from alga_workflows_core.testing.databases import TestDatabases
 from alga_workflows_core.types.states import RunStatus

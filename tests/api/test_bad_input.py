@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from alga_workflows_core.api.app import MAX_BODY_BYTES
-from alga_workflows_core.api.keyset import encode
 from alga_workflows_core.definition.document import MAX_DOCUMENT_BYTES
+from alga_workflows_core.infra.web.keyset import encode
 from alga_workflows_core.runs.launch import MAX_PAYLOAD_BYTES
 from tests.api.service import Service, check_problem, published, ran, returning, saved
 

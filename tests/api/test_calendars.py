@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from alga_workflows_core.definition.canonical import content_hash
+from alga_workflows_core.types.canonical import content_hash
 from tests.api.service import Service, check_problem, published, returning, saved
 from tests.core.simulation.pages import DOCS
 

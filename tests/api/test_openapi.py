@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from jsonschema import Draft202012Validator
 
-from alga_workflows_core.api.openapi import PROBLEMS
+from alga_workflows_core.infra.web.openapi import PROBLEMS
 from tests.api.service import Service
 
 SAMPLE = json.loads(files("workflow_worker.samples").joinpath("ticket-triage.json").read_bytes())

@@ -17,6 +17,7 @@ from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.devstack.temporal_server import TemporalServer
 from alga_workflows_core.infra.metrics import TemporalTelemetry
 from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
+from alga_workflows_core.infra.temporal import connect
 from alga_workflows_core.runs.rebuild import Rebuilt
 from alga_workflows_core.runs.row_differences import (
     COMPARED,
@@ -30,7 +31,6 @@ from alga_workflows_core.runs.row_differences import (
 from alga_workflows_core.storage.columns import metadata
 from alga_workflows_core.storage.open_runs import LAST_SEQ
 from alga_workflows_core.storage.unit_of_work import Storage
-from alga_workflows_core.temporal.client import connect
 from alga_workflows_core.temporal.names import workflow_id
 from alga_workflows_core.temporal.worker import WorkerOptions
 from alga_workflows_core.testing.databases import TestDatabases

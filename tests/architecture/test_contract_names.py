@@ -9,7 +9,6 @@ import httpx
 from sqlalchemy import text
 from temporalio.client import Client
 
-from alga_workflows_core.api.access import DevAccess, KeyAccess
 from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
@@ -27,6 +26,7 @@ from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.metrics import Metrics
 from alga_workflows_core.infra.secrets.environment import EnvironmentSecrets
 from alga_workflows_core.infra.settings import DatabaseSettings, load
+from alga_workflows_core.infra.web.access import DevAccess, KeyAccess
 from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.closing import RunCloser
@@ -185,7 +185,9 @@ async def api(database: Database) -> httpx.AsyncClient:
 
     app = create_app(
         ApiParts(
-            access=DevAccess(KeyAccess(storage), tenant="default"),
+            access=DevAccess(
+                KeyAccess(storage.across, command="workflow-worker keys create"), tenant="default"
+            ),
             definitions=DefinitionService(storage=storage, actions=actions),
             runs=RunService(
                 storage=storage,

@@ -11,8 +11,8 @@ from sqlalchemy import text
 from alga_workflows_core.actions.contract import Action, Invocation, action
 from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.definition.action_spec import ActionKind
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.errors import Category
+from alga_workflows_core.types.model import Model
 
 
 class Number(Model):

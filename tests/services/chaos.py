@@ -22,8 +22,8 @@ from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.metrics import TemporalTelemetry, temporal_runtime
 from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
 from alga_workflows_core.infra.supervisor import exit_process
+from alga_workflows_core.infra.temporal import connect
 from alga_workflows_core.storage.unit_of_work import Storage
-from alga_workflows_core.temporal.client import connect
 from alga_workflows_core.temporal.workflow import RunWorkflow
 from tests.core.events.four_processes import interleave
 from tests.core.schedules.many import converge

@@ -14,7 +14,7 @@ from alga_workflows_core.infra.devstack.temporal_server import (
     free_port,
 )
 from alga_workflows_core.infra.settings import DatabaseSettings, load
-from alga_workflows_core.storage.migrate import migrate
+from alga_workflows_core.storage.migrate import SCHEMA
 
 DATABASE = "alga"
 
@@ -80,6 +80,6 @@ class Servers:
 async def _migrate(url: str) -> None:
     database = Database(load(DatabaseSettings, {"DATABASE_URL": url}))
     try:
-        await migrate(database)
+        await SCHEMA.migrate(database)
     finally:
         await database.close()

@@ -6,7 +6,7 @@ import asyncio
 import json
 
 from alga_workflows_core.infra.devstack.temporal_server import free_port
-from alga_workflows_core.storage.migrate import expected_revision
+from alga_workflows_core.storage.migrate import SCHEMA
 from tests.services.command import finished
 
 
@@ -20,7 +20,7 @@ async def test_what_works_is_shown(environ: dict[str, str]) -> None:
     for result in (as_text, as_json):
         assert result.code == 0, result.stdout
         assert "hunter2" not in result.stdout + result.stderr
-        assert expected_revision() in result.stdout
+        assert SCHEMA.expected_revision() in result.stdout
         assert environ["TEMPORAL_ADDRESS"] in result.stdout
     report = json.loads(as_json.stdout)
     assert report["ok"] is True

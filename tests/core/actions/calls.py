@@ -17,10 +17,10 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from alga_workflows_core.actions.perform import Performer
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.runs.perform_activity import PerformActivity
 from alga_workflows_core.temporal.names import PERFORM_ACTIVITY
 from alga_workflows_core.temporal.wire import PerformRequest, PerformResult, RunIdentity
+from alga_workflows_core.types.model import Model
 
 DEADLINE = 25.0
 """Seconds after which a test gives up."""

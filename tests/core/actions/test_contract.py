@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from alga_workflows_core.actions.contract import Invocation, action
 from alga_workflows_core.definition.action_spec import ActionKind, RetrySpec
-from alga_workflows_core.definition.model import Model
+from alga_workflows_core.types.model import Model
 from tests.core.actions.invocations import INVOCATION
 
 

@@ -16,8 +16,8 @@ from alga_workflows_core.actions.lanes import MAX_LOCAL_BYTES, MAX_REMOTE_BYTES
 from alga_workflows_core.actions.perform import Performer
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.definition.action_spec import ActionKind
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.errors import Category, ConflictError
+from alga_workflows_core.types.model import Model
 from tests.core.actions.invocations import INVOCATION
 
 CANARY = "ada.lovelace@example.org"

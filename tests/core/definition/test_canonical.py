@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alga_workflows_core.definition.canonical import canonical, content_hash
-from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.errors import InputError
+from alga_workflows_core.types.canonical import canonical, content_hash
+from alga_workflows_core.types.strict_json import loads
 
 JSON_VALUES = st.recursive(
     st.none()

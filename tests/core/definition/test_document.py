@@ -10,10 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from alga_workflows_core.definition.document import Definition, parse_definition, walk
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.if_ import IfStep
 from alga_workflows_core.definition.steps.return_ import ReturnStep
 from alga_workflows_core.definition.steps.union import STEP_MODELS
+from alga_workflows_core.types.pointers import pointer
 
 END = {"id": "end", "type": "control.return"}
 

@@ -15,7 +15,6 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 from referencing import Registry
 
-from alga_workflows_core.definition.canonical import canonical
 from alga_workflows_core.definition.document import (
     Definition,
     definition_document,
@@ -24,10 +23,11 @@ from alga_workflows_core.definition.document import (
 )
 from alga_workflows_core.definition.identity import document_hash, document_text
 from alga_workflows_core.definition.json_schema import definition_schema
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.source import read
-from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.definition.tree import raw_blocks
+from alga_workflows_core.types.canonical import canonical
+from alga_workflows_core.types.pointers import pointer
+from alga_workflows_core.types.strict_json import loads
 from tests.core.definition.generated import Document, definitions
 
 _VALIDATOR = Draft202012Validator(definition_schema(), registry=Registry())

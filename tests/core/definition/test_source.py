@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.source import MAX_SOURCE_BYTES, Media, Source, read
 from alga_workflows_core.errors import InputError, TooLargeError
+from alga_workflows_core.types.pointers import pointer
 
 DOCUMENT: dict[str, Any] = {
     "id": "a",

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.errors import InputError
+from alga_workflows_core.types.strict_json import loads
 
 MEGABYTE = 10**6
 

@@ -12,9 +12,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.definition.yaml_source import MAX_CHARACTERS, MAX_NODES, load_yaml
 from alga_workflows_core.errors import InputError
+from alga_workflows_core.types.strict_json import loads
 
 MEGABYTE = 10**6
 # On a slow machine; what takes quadratic time takes hours.

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.errors import Category
 from alga_workflows_core.interpreter.effects import ActionCall
+from alga_workflows_core.types.pointers import pointer
 from tests.core.interpreter.scopes import refusal, scope, secret, seen
 from tests.core.interpreter.world import BEGAN, World, call, expression, walk
 

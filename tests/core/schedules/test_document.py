@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from alga_workflows_core.definition import faults
 from alga_workflows_core.schedules.document import ScheduleDocument
+from alga_workflows_core.types import faults
 from tests.core.schedules.documents import schedule, written
 
 ONCE = {"kind": "once", "at": "2027-01-01T08:00:00"}

@@ -27,7 +27,7 @@ from alga_workflows_core.storage.ledger import (
     Succeeded,
 )
 from alga_workflows_core.storage.ledger_schema import install_ledger
-from alga_workflows_core.storage.migrate import migrate
+from alga_workflows_core.storage.migrate import SCHEMA
 from alga_workflows_core.storage.transactions import EngineTransactions
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.testing.databases import TestDatabases
@@ -292,7 +292,7 @@ async def test_an_attempt_that_fails_leaves_the_call_to_the_one_that_waits(
         raise LookupError
 
     failing = asyncio.ensure_future(ledger.transactional(call, fail, patience=5))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await began.wait()
         waiting = asyncio.ensure_future(ledger.transactional(call, count, patience=5))
         async with counted.connect() as connection:
@@ -322,7 +322,7 @@ async def test_whoever_waits_too_long_for_another_attempt_is_told_so(
         return await count(connection)
 
     first = asyncio.ensure_future(ledger.transactional(call, slow, patience=5))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await began.wait()
         assert await ledger.transactional(call, count, patience=0.1) is Standing.BUSY
         go.set()
@@ -431,7 +431,7 @@ async def test_our_schema_takes_the_ledger_that_a_service_has_installed(
         assert await install(database.engine)
         service = Ledger(EngineTransactions(database.engine))
         await service.complete(call, await claimed(service, call), state=SUCCEEDED, output=1)
-        await migrate(database)
+        await SCHEMA.migrate(database)
         assert not await install(database.engine)
         assert await Ledger(Storage(database)).claim(call, repeatable=True) == Succeeded(1)
         assert await service.claim(call, repeatable=True) == Succeeded(1)

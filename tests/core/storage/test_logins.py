@@ -20,12 +20,12 @@ from alga_workflows_core.infra.database import Database, sqlstate
 from alga_workflows_core.infra.devstack.postgres import PostgresServer
 from alga_workflows_core.infra.settings import DatabaseSettings, load
 from alga_workflows_core.storage.columns import metadata
-from alga_workflows_core.storage.migrate import check_revision, expected_revision, migrate
+from alga_workflows_core.storage.migrate import SCHEMA
 from alga_workflows_core.storage.runs import NewRun
 from alga_workflows_core.storage.unit_of_work import Storage
 
 OWNER, WORKER = "owner", "worker"
-HEAD = expected_revision()
+HEAD = SCHEMA.expected_revision()
 
 
 class Cluster:
@@ -110,7 +110,7 @@ async def launch(storage: Storage, *tenants: str) -> Sequence[tuple[str, UUID]]:
 
 async def works_with(storage: Storage) -> None:
     """Everything that a worker does, for two tenants."""
-    await check_revision(storage.database)
+    await SCHEMA.check_revision(storage.database)
     launched = await launch(storage, "acme", "globex")
     assert await storage.across.claim_run_starts(10, timedelta(hours=1)) == launched
     for tenant, run_id in launched:
@@ -138,7 +138,7 @@ async def test_an_owner_that_may_create_roles_migrates_and_works(cluster: Cluste
         f"CREATE ROLE {OWNER} LOGIN CREATEROLE", f"CREATE DATABASE orders OWNER {OWNER}"
     )
     async with cluster.open(OWNER) as storage:
-        assert await migrate(storage.database) == (None, HEAD)
+        assert await SCHEMA.migrate(storage.database) == (None, HEAD)
         await works_with(storage)
         assert not any((await visible_without_a_tenant(storage)).values())
 
@@ -150,7 +150,7 @@ async def test_an_owner_whose_schema_has_its_name_works_too(cluster: Cluster) ->
     )
     await cluster.execute(f"CREATE SCHEMA AUTHORIZATION {OWNER}", database="orders")
     async with cluster.open(OWNER) as storage:
-        await migrate(storage.database)
+        await SCHEMA.migrate(storage.database)
         await works_with(storage)
         async with storage.database.connect() as connection:
             schema = await connection.scalar(
@@ -170,7 +170,7 @@ async def test_roles_that_a_dba_made_are_enough_for_an_owner_that_cannot(cluster
         f"GRANT alga_workflows, alga_workflows_scan TO {OWNER}",
     )
     async with cluster.open(OWNER) as storage:
-        await migrate(storage.database)
+        await SCHEMA.migrate(storage.database)
         await works_with(storage)
 
 
@@ -191,7 +191,7 @@ async def test_an_owner_that_cannot_have_the_roles_is_told_so(
     )
     async with cluster.open(OWNER) as storage:
         with pytest.raises(SettingsError, match=told) as caught:
-            await migrate(storage.database)
+            await SCHEMA.migrate(storage.database)
         assert caught.value.error_code == "DATABASE_PRIVILEGES"
         assert "may create roles" in str(caught.value)
         async with storage.database.connect() as connection:
@@ -206,7 +206,7 @@ async def test_a_role_that_is_stronger_than_it_must_be_is_refused(
     await cluster.execute("CREATE DATABASE orders", f"CREATE ROLE alga_workflows {attribute}")
     async with cluster.open("postgres") as storage:
         with pytest.raises(SettingsError, match="alga_workflows is not NOSUPERUSER NOBYPASSRLS"):
-            await migrate(storage.database)
+            await SCHEMA.migrate(storage.database)
 
 
 @pytest_asyncio.fixture
@@ -218,7 +218,7 @@ async def worker(cluster: Cluster) -> AsyncGenerator[Storage]:
         f"CREATE DATABASE empty OWNER {OWNER}",
     )
     async with cluster.open(OWNER) as owner:
-        await migrate(owner.database)
+        await SCHEMA.migrate(owner.database)
         async with owner.database.engine.begin() as connection:
             await connection.execute(text(f"CREATE ROLE {WORKER} LOGIN"))
             await connection.execute(text(f"GRANT alga_workflows TO {WORKER}"))
@@ -228,7 +228,7 @@ async def worker(cluster: Cluster) -> AsyncGenerator[Storage]:
 
 async def test_a_login_that_was_granted_the_role_works(worker: Storage) -> None:
     """It runs, claims and authenticates for every tenant; migrating finds nothing to do."""
-    assert await migrate(worker.database) == (HEAD, HEAD)
+    assert await SCHEMA.migrate(worker.database) == (HEAD, HEAD)
     await works_with(worker)
 
 
@@ -238,7 +238,7 @@ async def test_a_login_that_was_granted_the_role_cannot_migrate(
     """SettingsError that says which login can."""
     async with cluster.open(WORKER, "empty") as storage:
         with pytest.raises(SettingsError, match="may not change the schema") as caught:
-            await migrate(storage.database)
+            await SCHEMA.migrate(storage.database)
     assert "owns the database" in str(caught.value)
 
 
@@ -287,7 +287,7 @@ async def test_a_login_without_the_role_is_told_which_one_it_needs(
     await cluster.execute("CREATE ROLE stranger LOGIN")
     async with cluster.open("stranger") as storage:
         with pytest.raises(SettingsError, match="GRANT alga_workflows TO") as caught:
-            await check_revision(storage.database)
+            await SCHEMA.check_revision(storage.database)
         assert caught.value.error_code == "DATABASE_PRIVILEGES"
         assert not sum((await readable_tables(storage)).values())
 
@@ -317,7 +317,7 @@ async def test_databases_of_one_server_may_be_migrated_at_the_same_time(
 
     async def prepare(name: str) -> None:
         async with cluster.open(login, name) as storage:
-            assert await migrate(storage.database) == (None, HEAD)
+            assert await SCHEMA.migrate(storage.database) == (None, HEAD)
             await works_with(storage)
 
     await asyncio.gather(*(prepare(name) for name in names))

@@ -10,9 +10,9 @@ from sqlalchemy import Connection, text
 
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.storage.columns import metadata
-from alga_workflows_core.storage.migrate import VERSION_TABLE
+from alga_workflows_core.storage.migrate import SCHEMA
 
-NOT_OF_TENANTS = {"alga_state_transitions", "alga_sweeps", VERSION_TABLE}
+NOT_OF_TENANTS = {"alga_state_transitions", "alga_sweeps", SCHEMA.version_table}
 ACROSS_TENANTS = {
     "alga_advertise_action",
     "alga_authenticate",
@@ -38,7 +38,7 @@ def _differences(connection: Connection) -> list[Any]:
     context = MigrationContext.configure(
         connection,
         opts={
-            "version_table": VERSION_TABLE,
+            "version_table": SCHEMA.version_table,
             "compare_type": True,
             "compare_server_default": True,
         },

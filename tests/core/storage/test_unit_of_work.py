@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from alga_workflows_core.errors import AlgaError, UnavailableError
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.settings import DatabaseSettings, load
-from alga_workflows_core.storage.migrate import check_revision, migrate
+from alga_workflows_core.storage.migrate import SCHEMA
 from alga_workflows_core.storage.runs import NewRun
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
 
@@ -197,8 +197,8 @@ USES: dict[str, Callable[[Storage], Awaitable[object]]] = {
     "claim": lambda storage: storage.across.claim_run_starts(1, timedelta(seconds=1)),
     "authenticate": lambda storage: storage.across.authenticate("hash"),
     "ping": lambda storage: storage.database.ping(),
-    "check_revision": lambda storage: check_revision(storage.database),
-    "migrate": lambda storage: migrate(storage.database),
+    "check_revision": lambda storage: SCHEMA.check_revision(storage.database),
+    "migrate": lambda storage: SCHEMA.migrate(storage.database),
 }
 
 

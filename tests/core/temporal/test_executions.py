@@ -19,7 +19,7 @@ from alga_workflows_core.infra.devstack.temporal_server import (
 )
 from alga_workflows_core.infra.metrics import TemporalTelemetry
 from alga_workflows_core.infra.settings import TemporalSettings
-from alga_workflows_core.temporal.client import connect
+from alga_workflows_core.infra.temporal import connect
 from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.names import RUN_WORKFLOW, run_of, workflow_id
 from alga_workflows_core.temporal.wire import ControlSignal

@@ -19,10 +19,10 @@ from alga_workflows_core.infra.database import Database, first_line
 from alga_workflows_core.infra.metrics import temporal_runtime
 from alga_workflows_core.infra.redis_settings import RedisSettings
 from alga_workflows_core.infra.settings import DatabaseSettings, LogSettings, load_all
-from alga_workflows_core.storage import migrate as schema
+from alga_workflows_core.infra.temporal import connect, server_version
 from alga_workflows_core.storage.api_keys import ApiKeyRow
+from alga_workflows_core.storage.migrate import SCHEMA
 from alga_workflows_core.storage.unit_of_work import Storage
-from alga_workflows_core.temporal.client import connect, server_version
 from workflow_worker.ingress import redis_stream
 from workflow_worker.settings import TENANT_PATTERN, ServiceSettings
 
@@ -91,7 +91,7 @@ class CheckReport:
 async def migrate_database() -> tuple[str | None, str]:
     """The schema's revision before and after, of the database that the environment names."""
     async with _configured_database() as database:
-        return await schema.migrate(database)
+        return await SCHEMA.migrate(database)
 
 
 async def create_key(tenant: str, name: str, role: Role) -> CreatedKey:
@@ -176,7 +176,7 @@ async def _configured_database() -> AsyncGenerator[Database]:
 async def configured_storage() -> AsyncGenerator[Storage]:
     """The same with the expected schema; ConflictError otherwise."""
     async with _configured_database() as database:
-        await schema.check_revision(database)
+        await SCHEMA.check_revision(database)
         yield Storage(database)
 
 
@@ -195,8 +195,8 @@ async def _answers(database: Database) -> str:
 
 
 async def _expected_schema(database: Database) -> str:
-    await schema.check_revision(database)
-    return f"revision {schema.expected_revision()}"
+    await SCHEMA.check_revision(database)
+    return f"revision {SCHEMA.expected_revision()}"
 
 
 async def _temporal(settings: ServiceSettings) -> str:

@@ -14,7 +14,6 @@ import structlog
 
 from alga_workflows_core.actions.builtin.catalogue import builtin_actions
 from alga_workflows_core.actions.registry import Registry
-from alga_workflows_core.api.access import Access, DevAccess, KeyAccess
 from alga_workflows_core.api.app import ApiParts, create_app
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
@@ -31,6 +30,8 @@ from alga_workflows_core.infra.supervisor import (
     StateListener,
     Supervisor,
 )
+from alga_workflows_core.infra.temporal import describe_namespace
+from alga_workflows_core.infra.web.access import Access, DevAccess, KeyAccess
 from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.closed import ClosedRuns
 from alga_workflows_core.runs.decisions import Decisions
@@ -38,11 +39,10 @@ from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.retrying import RunRetries
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.schedules.service import SchedulesUsing
-from alga_workflows_core.storage.migrate import check_revision
+from alga_workflows_core.storage.migrate import SCHEMA
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.tasks.answering import TaskAnswers
 from alga_workflows_core.tasks.service import TaskService
-from alga_workflows_core.temporal.client import describe_namespace
 from alga_workflows_core.temporal.worker import build_worker
 from alga_workflows_core.worker.poller import Poller
 from workflow_worker.base import Base, Mode
@@ -80,7 +80,7 @@ async def serve(
         client = await unless_stopped(stop, reaching)
         if client is None:
             return
-        await check_revision(database)
+        await SCHEMA.check_revision(database)
         http_client = create_client(settings.egress.policy)
         undo.push_async_callback(http_client.aclose)
         storage = Storage(database)
@@ -188,7 +188,7 @@ def _api(base: Base, work: _Work, health: HealthMonitor, stopping: asyncio.Event
 
 
 def _access(base: Base) -> Access:
-    keys = KeyAccess(base.storage)
+    keys = KeyAccess(base.storage.across, command="workflow-worker keys create")
     open_tenant = base.mode.open_tenant
     return keys if open_tenant is None else DevAccess(keys, tenant=open_tenant)
 

@@ -17,7 +17,7 @@ from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.devstack import paths
 from alga_workflows_core.infra.devstack.stack import DevStack, StackInfo, find_running
 from alga_workflows_core.infra.http import HttpServer
-from alga_workflows_core.storage.migrate import migrate
+from alga_workflows_core.storage.migrate import SCHEMA
 from workflow_worker.base import Mode
 from workflow_worker.compose import serve
 from workflow_worker.desk import desk_server
@@ -139,7 +139,7 @@ async def _prepare(environ: Mapping[str, str], stack: StackInfo) -> _Local:
     database = Database(settings.database)
     try:
         await database.ping()
-        await migrate(database)
+        await SCHEMA.migrate(database)
     finally:
         await database.close()
     return _Local(settings, desk_server())

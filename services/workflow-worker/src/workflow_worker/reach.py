@@ -12,7 +12,7 @@ from temporalio.runtime import Runtime
 
 from alga_workflows_core.errors import UnavailableError
 from alga_workflows_core.infra.database import Database
-from alga_workflows_core.temporal.client import connect
+from alga_workflows_core.infra.temporal import connect
 from workflow_worker.settings import ServiceSettings
 
 log = structlog.get_logger()

@@ -10,10 +10,10 @@ from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.errors import InputError
 from alga_workflows_core.infra.egress.client import create_client
 from alga_workflows_core.infra.metrics import temporal_runtime
+from alga_workflows_core.infra.temporal import connect
 from alga_workflows_core.runs.launch import Launcher
 from alga_workflows_core.runs.rebuild import Rebuilder, Rebuilt
 from alga_workflows_core.runs.row_differences import Difference, shortened
-from alga_workflows_core.temporal.client import connect
 from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.temporal.replayed_facts import HistoryReplayer
 from workflow_worker.admin import configured_storage

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ValidationError
 from alga_workflows_core.actions.contract import Action, Invocation
 from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.actions.output import as_json
-from alga_workflows_core.definition import faults
 from alga_workflows_core.definition.action_spec import ActionKind
 from alga_workflows_core.errors import AlgaError, Category, UnavailableError
+from alga_workflows_core.types import faults
 from alga_workflows_core.types.json import Json, JsonObject
 
 CRASHED = "ACTION_FAILED"

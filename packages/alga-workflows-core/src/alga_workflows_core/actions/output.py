@@ -8,10 +8,10 @@ from typing import Any, cast
 from alga_workflows_core.actions.contract import Action
 from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.actions.lanes import MAX_LOCAL_BYTES, MAX_REMOTE_BYTES
-from alga_workflows_core.definition.strict_json import MAX_DEPTH, MAX_SAFE_INTEGER
 from alga_workflows_core.errors import Category
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.strict_json import MAX_DEPTH, MAX_SAFE_INTEGER
 
 
 def as_json(action: Action, output: object) -> Json:

@@ -21,11 +21,11 @@ from alga_workflows_core.actions.masking import Mask
 from alga_workflows_core.actions.registry import Registry
 from alga_workflows_core.actions.secrets import opened_secrets
 from alga_workflows_core.definition.action_spec import ActionKind, ActionSpec
-from alga_workflows_core.definition.canonical import content_hash
 from alga_workflows_core.errors import Category, InputError
 from alga_workflows_core.infra.secrets.combined import CombinedSecrets
 from alga_workflows_core.infra.secrets.port import SecretProvider
 from alga_workflows_core.storage.ledger import Entry, Ledger
+from alga_workflows_core.types.canonical import content_hash
 from alga_workflows_core.types.json import Json, JsonObject
 
 log = structlog.get_logger()

@@ -12,7 +12,6 @@ import structlog
 
 from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.actions.masking import Mask
-from alga_workflows_core.definition.pointers import parts
 from alga_workflows_core.errors import Category
 from alga_workflows_core.infra.log_masks import masked_logs
 from alga_workflows_core.infra.secrets.port import (
@@ -21,6 +20,7 @@ from alga_workflows_core.infra.secrets.port import (
     SecretUnusableError,
 )
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import parts
 
 SECRET_UNAVAILABLE = "SECRET_UNAVAILABLE"  # noqa: S105 - a code, not a secret
 """The code of an input whose secrets cannot be opened."""

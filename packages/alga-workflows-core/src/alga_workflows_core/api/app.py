@@ -8,8 +8,6 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from alga_workflows_core.api import openapi, problems
-from alga_workflows_core.api.access import Access, Reader
 from alga_workflows_core.api.routers import (
     actions,
     calendars,
@@ -18,7 +16,6 @@ from alga_workflows_core.api.routers import (
     events,
     operations,
     parked_messages,
-    process,
     runs,
     schedules,
     schemas,
@@ -39,6 +36,8 @@ from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.infra.web import openapi, problems, process
+from alga_workflows_core.infra.web.access import Access, Reader
 from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.decisions import Decisions
 from alga_workflows_core.runs.operations import RunOperations

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from alga_workflows_core.calendars.parsing import WEEKDAYS
 from alga_workflows_core.calendars.preview import NoteKind, PreviewDay
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.storage.calendars import CalendarHead, CalendarRow
 from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.model import Model
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 HoursOfDay = Annotated[

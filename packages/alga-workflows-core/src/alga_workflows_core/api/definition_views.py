@@ -8,9 +8,9 @@ from typing import Annotated
 from pydantic import Field
 
 from alga_workflows_core.definition.changes import ChangeKind
-from alga_workflows_core.definition.model import Model, Prose
 from alga_workflows_core.storage.definitions import DefinitionRow, VersionRow
 from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.model import Model, Prose
 from alga_workflows_core.types.states import DefinitionState
 from alga_workflows_core.validation.findings import Finding
 

@@ -9,12 +9,12 @@ from urllib.parse import unquote
 
 from fastapi import Request
 
-from alga_workflows_core.api.body import MEDIA_TYPE_REFUSED
-from alga_workflows_core.definition import faults
-from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.errors import InputError, TooLargeError
 from alga_workflows_core.events.cloud_event import StructuredEvent, is_json
+from alga_workflows_core.infra.web.body import MEDIA_TYPE_REFUSED
+from alga_workflows_core.types import faults
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.strict_json import loads
 
 MAX_BATCH = 100
 """Events of one request."""

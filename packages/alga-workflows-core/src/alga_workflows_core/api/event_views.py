@@ -11,14 +11,14 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from alga_workflows_core.api.problems import status_of
 from alga_workflows_core.definition.events import EventName
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.errors import AlgaError
 from alga_workflows_core.events.explaining import Considered, FailedFilter, Outcome
+from alga_workflows_core.infra.web.problems import status_of
 from alga_workflows_core.storage.deliveries import DeliveryRow
 from alga_workflows_core.storage.event_rows import EventHead, EventRow
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.model import Model
 from alga_workflows_core.types.states import DeliveryState, EventState
 
 

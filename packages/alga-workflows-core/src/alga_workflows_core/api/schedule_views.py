@@ -8,7 +8,6 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field
 
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.definition.values import moment_fault
 from alga_workflows_core.schedules.checking import next_occurrence
 from alga_workflows_core.schedules.document import Overlap
@@ -16,6 +15,7 @@ from alga_workflows_core.schedules.preview import PreviewLine
 from alga_workflows_core.storage.schedule_fires import Cause, FireOutcome, FireRow
 from alga_workflows_core.storage.schedules import ScheduleRow
 from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.model import Model
 from alga_workflows_core.types.states import ScheduleState
 
 

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from pydantic import Field
 
-from alga_workflows_core.definition.model import Line, Model
 from alga_workflows_core.infra.auth import Principal
 from alga_workflows_core.storage.task_records import CandidateKind
 from alga_workflows_core.tasks.people import Person
 from alga_workflows_core.tasks.service import TaskDetail, TaskOverview
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.model import Line, Model
 from alga_workflows_core.types.states import TaskState
 
 Name = Annotated[Line, Field(min_length=1, max_length=200)]

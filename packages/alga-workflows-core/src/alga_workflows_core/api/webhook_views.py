@@ -9,8 +9,9 @@ from uuid import UUID
 from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 
 from alga_workflows_core.definition.events import EventName
-from alga_workflows_core.definition.model import Model, field_fault
+from alga_workflows_core.definition.model import field_fault
 from alga_workflows_core.storage.webhooks import NewWebhook, WebhookRow
+from alga_workflows_core.types.model import Model
 
 DEFAULT_TOLERANCE = 300
 LONGEST_TOLERANCE = 3600

@@ -14,15 +14,15 @@ from temporalio.exceptions import ApplicationError
 from alga_workflows_core.actions.contract import ACTION_ID
 from alga_workflows_core.catalogue.actions import spec_of
 from alga_workflows_core.catalogue.contract_changes import breaking_change
-from alga_workflows_core.definition import faults
 from alga_workflows_core.definition.action_spec import ActionKind, ActionSpec
-from alga_workflows_core.definition.canonical import content_hash
 from alga_workflows_core.errors import InputError
 from alga_workflows_core.storage.across_tenants import NewAdvertisement
 from alga_workflows_core.storage.advertised_actions import ALL_TENANTS, AdvertisedActionRow
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.advertising import Advertised, Advertisement, Refusal
 from alga_workflows_core.temporal.names import ADVERTISE_ACTIVITY, TASK_QUEUE
+from alga_workflows_core.types import faults
+from alga_workflows_core.types.canonical import content_hash
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.validation.schema_faults import schema_faults
 

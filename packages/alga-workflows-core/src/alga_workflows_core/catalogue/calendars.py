@@ -19,10 +19,7 @@ from alga_workflows_core.catalogue.named_calendars import (
     DefinitionsUsing,
     calendars_of,
 )
-from alga_workflows_core.definition.canonical import content_hash
-from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.identity import document_text
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.errors import (
     ConflictError,
     InputError,
@@ -32,7 +29,10 @@ from alga_workflows_core.errors import (
 from alga_workflows_core.storage.calendars import CalendarHead, CalendarRow
 from alga_workflows_core.storage.condition import Condition, require
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.types.canonical import content_hash
+from alga_workflows_core.types.identifiers import DEFINITION_ID
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
 
 log = structlog.get_logger()
 

@@ -8,12 +8,12 @@ from difflib import get_close_matches
 from typing import cast
 
 from alga_workflows_core.catalogue.named_events import schema_ref_of
-from alga_workflows_core.definition.identifiers import DEFINITION_ID
-from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.definition.tree import raw_blocks
 from alga_workflows_core.storage.definitions import CallableVersion, Definitions
 from alga_workflows_core.storage.event_types import EventTypes
+from alga_workflows_core.types.identifiers import DEFINITION_ID
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.strict_json import loads
 from alga_workflows_core.validation.catalogue import WorkflowSpec
 
 MAX_FOLLOWED = 200

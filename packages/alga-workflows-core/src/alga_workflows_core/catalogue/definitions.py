@@ -20,9 +20,7 @@ from alga_workflows_core.catalogue.named_events import events_of, known_events
 from alga_workflows_core.definition.action_spec import ActionSpec
 from alga_workflows_core.definition.changes import Change, changes
 from alga_workflows_core.definition.document import ENGINE
-from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.identity import document_hash, document_text
-from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.errors import (
     ConflictError,
     FindingsError,
@@ -37,8 +35,10 @@ from alga_workflows_core.storage.definitions import (
     VersionRow,
 )
 from alga_workflows_core.storage.unit_of_work import Storage, UnitOfWork
+from alga_workflows_core.types.identifiers import DEFINITION_ID
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import DefinitionState
+from alga_workflows_core.types.strict_json import loads
 from alga_workflows_core.validation.catalogue import Catalogue
 from alga_workflows_core.validation.findings import Code, Finding
 from alga_workflows_core.validation.validate import UNSTORABLE, Validated, validate

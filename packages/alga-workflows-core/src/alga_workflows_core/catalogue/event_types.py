@@ -8,13 +8,13 @@ from typing import Annotated
 import structlog
 from pydantic import Field
 
-from alga_workflows_core.definition.canonical import canonical, content_hash
-from alga_workflows_core.definition.model import Model
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.errors import InputError, NotFoundError, TooLargeError
 from alga_workflows_core.storage.event_types import EventTypeRow, PolicyRow, UnknownTypes
 from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.types.canonical import canonical, content_hash
 from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.model import Model
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.schema_faults import schema_faults
 
 log = structlog.get_logger()

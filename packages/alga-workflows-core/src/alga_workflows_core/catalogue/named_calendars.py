@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol, cast
 
-from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.definition.tree import raw_blocks
 from alga_workflows_core.interpreter.working_time import OWN_CALENDAR
 from alga_workflows_core.storage.unit_of_work import UnitOfWork
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.strict_json import loads
 
 _MODE = "businessTime"
 _AT_ONCE = 20

@@ -16,10 +16,8 @@ from alga_workflows_core.actions.calling import call_handler
 from alga_workflows_core.actions.contract import Invocation
 from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.actions.registry import Registry
-from alga_workflows_core.definition import faults
 from alga_workflows_core.definition.action_spec import ActionSpec
 from alga_workflows_core.definition.document import Definition
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.errors import FindingsError, InputError
 from alga_workflows_core.interpreter.effects import ActionCall, StepError
 from alga_workflows_core.simulation.script import Script
@@ -32,7 +30,9 @@ from alga_workflows_core.simulation.trace import (
     step_rows,
     wait_rows,
 )
+from alga_workflows_core.types import faults
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.catalogue import Catalogue
 from alga_workflows_core.validation.payload import check_payload
 from alga_workflows_core.validation.validate import validate

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.model import Model
 
 
 class ActionKind(StrEnum):

@@ -19,14 +19,14 @@ from alga_workflows_core.definition.differences import (
     removed,
     whole,
 )
-from alga_workflows_core.definition.faults import quoted
 from alga_workflows_core.definition.matching import in_order
 from alga_workflows_core.definition.member_changes import member_changes
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.step_places import Placed, Trees, moved_steps, trees
 from alga_workflows_core.definition.tree import BLOCK_NAMES
 from alga_workflows_core.definition.wording import from_to, shown
+from alga_workflows_core.types.faults import quoted
 from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.pointers import pointer
 
 __all__ = ["Change", "ChangeKind", "changes"]
 

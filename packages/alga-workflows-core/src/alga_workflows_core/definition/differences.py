@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, cast
 
-from alga_workflows_core.definition.canonical import canonical
-from alga_workflows_core.definition.faults import quoted
 from alga_workflows_core.definition.matching import in_order, matched
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.values import is_special
 from alga_workflows_core.definition.wording import direction, from_to, shown
+from alga_workflows_core.types.canonical import canonical
+from alga_workflows_core.types.faults import quoted
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
 
 
 class ChangeKind(StrEnum):

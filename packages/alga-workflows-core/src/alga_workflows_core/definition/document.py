@@ -10,14 +10,15 @@ from pydantic import AfterValidator, Field, model_validator
 from alga_workflows_core.calendars.durations import LONGEST_MS
 from alga_workflows_core.calendars.zones import is_zone
 from alga_workflows_core.definition.events import EventName, Trigger
-from alga_workflows_core.definition.faults import quoted
-from alga_workflows_core.definition.identifiers import DEFINITION_ID
-from alga_workflows_core.definition.model import Line, Part, field_fault
-from alga_workflows_core.definition.pointers import pointer
+from alga_workflows_core.definition.model import Part, field_fault
 from alga_workflows_core.definition.steps.base import Steps
 from alga_workflows_core.definition.steps.union import Step
 from alga_workflows_core.definition.values import DurationText, Value
+from alga_workflows_core.types.faults import quoted
+from alga_workflows_core.types.identifiers import DEFINITION_ID
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.model import Line
+from alga_workflows_core.types.pointers import pointer
 
 ENGINE = 1
 """The number of the interpreter's behaviour, pinned in each version and run."""

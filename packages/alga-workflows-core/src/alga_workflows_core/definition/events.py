@@ -6,9 +6,9 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from alga_workflows_core.definition.identifiers import EVENT_NAME, EVENT_PATH
 from alga_workflows_core.definition.model import Part, field_fault
 from alga_workflows_core.definition.values import Assignments, DurationValue, Value
+from alga_workflows_core.types.identifiers import EVENT_NAME, EVENT_PATH
 
 EventName = Annotated[
     str,

@@ -13,10 +13,10 @@ import json
 from collections.abc import Iterator
 from typing import cast
 
-from alga_workflows_core.definition.canonical import canonical
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.tree import raw_blocks
+from alga_workflows_core.types.canonical import canonical
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
 
 _ASSIGNING = frozenset({"transform.assign", "event.wait", "human.task"})
 _ALTERNATIVES = ("any", "all")

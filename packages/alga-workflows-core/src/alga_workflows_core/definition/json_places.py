@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from alga_workflows_core.definition.places import Place
-from alga_workflows_core.definition.strict_json import lexemes
+from alga_workflows_core.types.strict_json import lexemes
 
 
 def json_places(text: str) -> Place:

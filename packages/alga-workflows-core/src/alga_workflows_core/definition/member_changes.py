@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from alga_workflows_core.definition.canonical import canonical
 from alga_workflows_core.definition.differences import (
     Change,
     Comparer,
@@ -23,11 +22,12 @@ from alga_workflows_core.definition.differences import (
     schema,
     whole,
 )
-from alga_workflows_core.definition.faults import quoted
 from alga_workflows_core.definition.matching import in_order, matched
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.wording import direction, from_to, shown
+from alga_workflows_core.types.canonical import canonical
+from alga_workflows_core.types.faults import quoted
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
 
 
 def _filters(of: str, sides: Sides) -> Iterator[Change]:

@@ -6,9 +6,9 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from alga_workflows_core.definition.identifiers import ACTION_ID, ERROR_CODE, ERROR_NAME
 from alga_workflows_core.definition.model import Part, field_fault
 from alga_workflows_core.definition.values import DurationText, Value, WritablePath
+from alga_workflows_core.types.identifiers import ACTION_ID, ERROR_CODE, ERROR_NAME
 
 ErrorCode = Annotated[str, Field(pattern=ERROR_CODE)]
 """The code of an error: `HTTP_NOT_FOUND`."""

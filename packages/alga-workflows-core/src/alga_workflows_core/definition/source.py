@@ -9,10 +9,10 @@ from typing import Literal, TypeAlias
 
 from alga_workflows_core.definition.json_places import json_places
 from alga_workflows_core.definition.places import Place
-from alga_workflows_core.definition.strict_json import decoded, loads
 from alga_workflows_core.definition.yaml_source import load_yaml
 from alga_workflows_core.errors import TooLargeError
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.strict_json import decoded, loads
 
 Media: TypeAlias = Literal["json", "yaml"]
 

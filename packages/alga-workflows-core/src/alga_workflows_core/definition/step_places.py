@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from alga_workflows_core.definition.canonical import canonical
 from alga_workflows_core.definition.matching import longest_rise, matched
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.tree import raw_blocks
+from alga_workflows_core.types.canonical import canonical
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
 
 BlockKey: TypeAlias = tuple[str, str, int]
 """The id of a step, the member that holds the block, and which of several blocks it is."""

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from alga_workflows_core.calendars import durations
 from alga_workflows_core.calendars.working_days import parse_working_time
 from alga_workflows_core.definition import paths
-from alga_workflows_core.definition.faults import quoted
+from alga_workflows_core.types.faults import quoted
 from alga_workflows_core.types.json import Json, JsonObject
 
 SECRET_NAME = r"^[A-Z][A-Z0-9_]{0,127}$"  # noqa: S105 - the pattern of a name

@@ -6,7 +6,7 @@ import math
 import re
 from types import MappingProxyType
 
-from alga_workflows_core.definition.strict_json import MAX_SAFE_INTEGER, whole
+from alga_workflows_core.types.strict_json import MAX_SAFE_INTEGER, whole
 
 TAG_PREFIX = "tag:yaml.org,2002:"
 """What `!!` stands for."""

@@ -19,8 +19,6 @@ from yaml.events import (
 )
 
 from alga_workflows_core.definition.places import Place, Within
-from alga_workflows_core.definition.pointers import pointer
-from alga_workflows_core.definition.strict_json import MAX_DEPTH, decoded
 from alga_workflows_core.definition.yaml_events import (
     SYNTAX,
     UNSUPPORTED,
@@ -39,6 +37,8 @@ from alga_workflows_core.definition.yaml_scalars import (
 )
 from alga_workflows_core.errors import TooLargeError
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
+from alga_workflows_core.types.strict_json import MAX_DEPTH, decoded
 
 MAX_NODES = 200_000
 """Scalars, keys, lists and objects of a document with its aliases written out."""

@@ -10,15 +10,15 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
 
-from alga_workflows_core.definition import faults
 from alga_workflows_core.definition.events import EventName
-from alga_workflows_core.definition.model import Line, Model
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.errors import InputError, TooLargeError
 from alga_workflows_core.infra.database import strict_json
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.storage.event_rows import NewEvent
+from alga_workflows_core.types import faults
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.model import Line, Model
+from alga_workflows_core.types.pointers import pointer
 
 MAX_DATA_BYTES = 256 * 1024
 """Of an event's data, as JSON."""

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from alga_workflows_core.actions.builtin.events import MAX_DATA_BYTES
-from alga_workflows_core.definition.identifiers import EVENT_NAME
-from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.errors import InputError
 from alga_workflows_core.infra.secrets.port import TENANT
 from alga_workflows_core.infra.streams import Fields
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.storage.event_rows import NewEvent
+from alga_workflows_core.types.identifiers import EVENT_NAME
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.strict_json import loads
 
 LONGEST_TEXT = 512
 # As text, JSON may be larger than what it says; this much larger it is not even looked at.

@@ -10,7 +10,6 @@ from uuid import UUID
 import structlog
 
 from alga_workflows_core.actions.builtin.events import MAX_DATA_BYTES
-from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.errors import AccessError, InputError, TooLargeError
 from alga_workflows_core.events.ingress import Ingress, Taken
 from alga_workflows_core.events.webhook_signatures import (
@@ -30,6 +29,7 @@ from alga_workflows_core.storage.event_rows import NewEvent
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.storage.webhooks import WebhookRow
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.strict_json import loads
 
 log = structlog.get_logger()
 

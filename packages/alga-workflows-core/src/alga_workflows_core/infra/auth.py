@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from enum import IntEnum
+from uuid import UUID
 
 KEY_PREFIX = "alga_"
 
@@ -37,6 +38,15 @@ class Role(IntEnum):
     @classmethod
     def labels(cls) -> list[str]:
         return [role.label for role in cls]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHolder:
+    """Whom an API key belongs to."""
+
+    tenant: str
+    key_id: UUID
+    role: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 
-from alga_workflows_core.definition.model import BY_KIND, Model
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.model import BY_KIND, Model
 from alga_workflows_core.types.states import RunStatus, StepStatus
 
 

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.errors import Category, ErrorInfo
 from alga_workflows_core.interpreter.effects import StepError
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
 
 Evaluate = Callable[[str], Json]
 """The result of an expression; StepError if it has none."""

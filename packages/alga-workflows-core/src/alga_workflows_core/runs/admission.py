@@ -15,7 +15,6 @@ from random import Random
 from typing import Literal, cast
 from uuid import UUID
 
-from alga_workflows_core.definition.canonical import canonical
 from alga_workflows_core.definition.document import Concurrency
 from alga_workflows_core.errors import AlgaError, InputError
 from alga_workflows_core.expressions import engine
@@ -26,6 +25,7 @@ from alga_workflows_core.storage.runs import NewRun, RunRow
 from alga_workflows_core.storage.schedule_fires import SCHEDULE_TRIGGER, schedule_of_key
 from alga_workflows_core.storage.slots import SlotKey, slot_of_schedule
 from alga_workflows_core.storage.unit_of_work import Due, UnitOfWork
+from alga_workflows_core.types.canonical import canonical
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import SlotState
 

@@ -25,7 +25,6 @@ from temporalio.api.workflowservice.v1 import (
 from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.storage.runs import RunRow
 from alga_workflows_core.temporal.names import (
     CURRENT_WAIT_QUERY,
@@ -33,6 +32,7 @@ from alga_workflows_core.temporal.names import (
     step_of_activity,
     workflow_id,
 )
+from alga_workflows_core.types.model import Model
 from alga_workflows_core.types.states import RunStatus
 
 log = structlog.get_logger()

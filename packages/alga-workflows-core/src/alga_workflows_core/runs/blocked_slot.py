@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.storage.slots import SlotKind
 from alga_workflows_core.storage.unit_of_work import UnitOfWork
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.model import Model
 from alga_workflows_core.types.states import SlotState
 
 MOST_HOLDERS = 20

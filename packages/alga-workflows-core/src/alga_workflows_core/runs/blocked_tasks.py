@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.storage.task_records import Candidate
 from alga_workflows_core.storage.tasks import TaskRow
 from alga_workflows_core.storage.unit_of_work import UnitOfWork
 from alga_workflows_core.storage.waits import WaitRow
+from alga_workflows_core.types.model import Model
 
 
 class BlockedOnTask(Model):

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
 from uuid import UUID
 
-from alga_workflows_core.definition.model import BY_KIND, Model
 from alga_workflows_core.runs.blocked_tasks import BlockedOnTask, on_tasks
 from alga_workflows_core.runs.called import called_run
 from alga_workflows_core.storage.unit_of_work import UnitOfWork
 from alga_workflows_core.storage.waits import WaitRow
 from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.model import BY_KIND, Model
 from alga_workflows_core.types.states import RunStatus
 
 

@@ -12,7 +12,6 @@ from uuid import UUID
 
 import structlog
 
-from alga_workflows_core.definition.canonical import canonical, content_hash
 from alga_workflows_core.errors import ConflictError, InputError, NotFoundError, TooLargeError
 from alga_workflows_core.runs.admission import OfSchedule, demand_of, enter, places_of
 from alga_workflows_core.runs.queueing import Demand
@@ -21,6 +20,7 @@ from alga_workflows_core.storage.event_waits import EVENT_TRIGGER
 from alga_workflows_core.storage.runs import NewRun, RunRow
 from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
 from alga_workflows_core.temporal.names import run_id
+from alga_workflows_core.types.canonical import canonical, content_hash
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import DefinitionState, SlotState
 from alga_workflows_core.validation.payload import check_payload

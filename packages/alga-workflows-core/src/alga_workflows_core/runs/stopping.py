@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.temporal.executions import Executions
 from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.model import Model
 
 
 class StopRequest(Model):

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from alga_workflows_core.definition import faults
 from alga_workflows_core.errors import InputError
 from alga_workflows_core.schedules.document import ScheduleDocument
 from alga_workflows_core.storage.schedules import ScheduleRow
 from alga_workflows_core.storage.unit_of_work import UnitOfWork
+from alga_workflows_core.types import faults
 from alga_workflows_core.types.states import DefinitionState, ScheduleState
 from alga_workflows_core.validation.payload import check_payload
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from alga_workflows_core.definition.faults import quoted
+from alga_workflows_core.types.faults import quoted
 
 LONGEST = 200
 """Characters of an expression."""

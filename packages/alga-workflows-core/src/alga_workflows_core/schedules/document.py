@@ -11,9 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from alga_workflows_core.calendars.durations import parse_duration
 from alga_workflows_core.calendars.wall import first_showing
 from alga_workflows_core.calendars.zones import is_zone
-from alga_workflows_core.definition.faults import quoted
-from alga_workflows_core.definition.identifiers import DEFINITION_ID
-from alga_workflows_core.definition.model import BY_KIND, Line, Part, field_fault
+from alga_workflows_core.definition.model import Part, field_fault
 from alga_workflows_core.definition.values import moment_fault
 from alga_workflows_core.schedules.cron import LONGEST, parse_cron
 from alga_workflows_core.schedules.times import (
@@ -27,7 +25,10 @@ from alga_workflows_core.schedules.times import (
     Times,
     utc,
 )
+from alga_workflows_core.types.faults import quoted
+from alga_workflows_core.types.identifiers import DEFINITION_ID
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.model import BY_KIND, Line
 
 Overlap: TypeAlias = Literal["allow", "skip", "queue", "cancelOldest"]
 """What happens at an occurrence while a run of the schedule is open."""

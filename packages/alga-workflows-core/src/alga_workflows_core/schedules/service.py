@@ -8,7 +8,6 @@ from datetime import datetime
 
 import structlog
 
-from alga_workflows_core.definition.canonical import content_hash
 from alga_workflows_core.definition.identity import document_text
 from alga_workflows_core.errors import ConflictError, InputError, NotFoundError, PreconditionError
 from alga_workflows_core.schedules.checking import document_of, fault_of
@@ -18,6 +17,7 @@ from alga_workflows_core.storage.condition import Condition, require
 from alga_workflows_core.storage.schedule_fires import FireRow
 from alga_workflows_core.storage.schedules import ScheduleContent, ScheduleRow
 from alga_workflows_core.storage.unit_of_work import Due, Storage, UnitOfWork
+from alga_workflows_core.types.canonical import content_hash
 from alga_workflows_core.types.json import JsonObject
 from alga_workflows_core.types.states import ScheduleState
 

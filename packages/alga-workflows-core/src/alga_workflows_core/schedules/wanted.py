@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 
-from alga_workflows_core.definition.canonical import content_hash
 from alga_workflows_core.schedules.document import ScheduleDocument
 from alga_workflows_core.schedules.times import (
     EPOCH,
@@ -17,6 +16,7 @@ from alga_workflows_core.schedules.times import (
 )
 from alga_workflows_core.schedules.utc_calendars import moment_calendar, utc_calendars
 from alga_workflows_core.temporal.schedules import FireTimes, WantedSchedule
+from alga_workflows_core.types.canonical import content_hash
 
 HORIZON_MONTHS = 13
 """How many months behind the present one Temporal knows the times of a cron expression."""

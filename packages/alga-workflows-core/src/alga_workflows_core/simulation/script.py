@@ -11,10 +11,10 @@ from pydantic import AfterValidator, Field, model_validator
 from alga_workflows_core.calendars.durations import after, parse_duration
 from alga_workflows_core.calendars.parsing import parse_calendar
 from alga_workflows_core.definition.events import EventName
-from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.model import Part, field_fault
 from alga_workflows_core.definition.policies import ErrorCode
 from alga_workflows_core.definition.values import DurationText
+from alga_workflows_core.types.identifiers import DEFINITION_ID
 from alga_workflows_core.types.json import Json, JsonObject
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alga_workflows_core.definition.document import Definition, walk
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.interpreter.facts import (
     Fact,
     StepFinished,
@@ -16,6 +15,7 @@ from alga_workflows_core.interpreter.facts import (
     WaitOpened,
 )
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
 
 
 @dataclass(slots=True, kw_only=True)

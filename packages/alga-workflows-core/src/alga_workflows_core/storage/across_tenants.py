@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
+from alga_workflows_core.infra.auth import KeyHolder
 from alga_workflows_core.infra.database import strict_json
 from alga_workflows_core.storage.event_rows import NewEvent
 from alga_workflows_core.storage.events import stage_in
@@ -24,15 +25,6 @@ _ADVERTISE = text("""
 """)
 _FIND_WEBHOOK = text("SELECT alga_find_webhook(:id)")
 _NO_TENANT = ""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyHolder:
-    """Whom an API key belongs to."""
-
-    tenant: str
-    key_id: UUID
-    role: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import structlog
 
-from alga_workflows_core.definition.canonical import content_hash
 from alga_workflows_core.errors import NotFoundError, TooLargeError
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.interpreter.waits import answered_task, dismissed_task
@@ -27,6 +26,7 @@ from alga_workflows_core.tasks.people import (
     unknown,
 )
 from alga_workflows_core.tasks.service import TaskOverview, overview_of
+from alga_workflows_core.types.canonical import content_hash
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.types.states import TaskState
 from alga_workflows_core.validation.answer import check_answer

@@ -13,9 +13,9 @@ from pydantic import Field
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.temporal.names import ADVERTISE_ACTIVITY, ADVERTISE_WORKFLOW
 from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.model import Model
 
 TENANT = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 QUEUE = r"^[^\x00-\x1f\x7f]{1,200}$"

@@ -21,7 +21,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from alga_workflows_core.errors import AlgaError, UnavailableError
-from alga_workflows_core.temporal.client import REMEDY
+from alga_workflows_core.infra.temporal import REMEDY
 from alga_workflows_core.temporal.names import (
     CONTROL_SIGNAL,
     RUN_WORKFLOW,

@@ -9,8 +9,8 @@ from pydantic import Field
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributeKey
 
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.temporal.names import SCHEDULE_FIRE_ACTIVITY, SCHEDULE_FIRE_WORKFLOW
+from alga_workflows_core.types.model import Model
 
 # When the occurrence was to be, whatever jitter, catching up and backfilling make of it.
 _NOMINAL = SearchAttributeKey.for_datetime("TemporalScheduledStartTime")

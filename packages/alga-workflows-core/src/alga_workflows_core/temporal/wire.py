@@ -16,12 +16,12 @@ from pydantic import (
 
 from alga_workflows_core.definition.action_spec import PinnedAction
 from alga_workflows_core.definition.events import EventName
-from alga_workflows_core.definition.model import Line, Model
 from alga_workflows_core.definition.policies import RetryPolicy
 from alga_workflows_core.interpreter.facts import Fact
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.interpreter.waits import Closing, WaitKind
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.model import Line, Model
 from alga_workflows_core.types.states import RunStatus
 
 

@@ -13,7 +13,7 @@ from psycopg import sql
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.devstack.postgres import PostgresServer
 from alga_workflows_core.infra.settings import DatabaseSettings, load
-from alga_workflows_core.storage.migrate import migrate
+from alga_workflows_core.storage.migrate import SCHEMA
 
 TEMPLATE = "alga_template"
 
@@ -33,7 +33,7 @@ class TestDatabases:
         await self._server.create_database(TEMPLATE)
         database = Database(self.settings(TEMPLATE))
         try:
-            await migrate(database)
+            await SCHEMA.migrate(database)
         finally:
             await database.close()
 

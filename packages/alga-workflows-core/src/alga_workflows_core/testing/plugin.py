@@ -23,8 +23,8 @@ from alga_workflows_core.infra.devstack.temporal_server import (
 )
 from alga_workflows_core.infra.metrics import TemporalTelemetry, temporal_runtime
 from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
+from alga_workflows_core.infra.temporal import connect
 from alga_workflows_core.storage.unit_of_work import Storage
-from alga_workflows_core.temporal.client import connect
 from alga_workflows_core.testing.databases import TestDatabases
 from alga_workflows_core.testing.namespaces import create_namespace
 

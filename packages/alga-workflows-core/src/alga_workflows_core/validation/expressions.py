@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.expressions import engine
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.slots import Role, Slot
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from alga_workflows_core.definition.model import Model
+from alga_workflows_core.types.model import Model
 
 
 class Severity(StrEnum):

@@ -7,9 +7,9 @@ from typing import cast
 
 from jsonschema.exceptions import ValidationError
 
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.values import is_special
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.json_schema import faults_of
 
 _SHOWN = 150

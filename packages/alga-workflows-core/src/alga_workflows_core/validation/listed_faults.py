@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from jsonschema.exceptions import ValidationError
 
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.json_schema import faults_of
 from alga_workflows_core.validation.schema_faults import shortened
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from jsonschema.exceptions import ValidationError
 
-from alga_workflows_core.definition.faults import quoted
+from alga_workflows_core.types.faults import quoted
 from alga_workflows_core.types.json import Json, JsonObject
 from alga_workflows_core.validation.json_schema import faults_of
 from alga_workflows_core.validation.shapes import Shape, kind_of, same

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import cast
 
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.findings import Finding
 
 

@@ -17,9 +17,9 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-from alga_workflows_core.definition.faults import quoted
-from alga_workflows_core.definition.pointers import pointer
+from alga_workflows_core.types.faults import quoted
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.patterns import pattern_faults
 from alga_workflows_core.validation.plain import is_plain
 

@@ -9,7 +9,6 @@ from enum import StrEnum
 from alga_workflows_core.definition.document import Definition
 from alga_workflows_core.definition.events import EventMatch
 from alga_workflows_core.definition.model import Part
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.policies import Undo
 from alga_workflows_core.definition.steps.action_call import ActionStep
 from alga_workflows_core.definition.steps.assign import AssignStep
@@ -27,6 +26,7 @@ from alga_workflows_core.definition.steps.time_wait import TimeWaitStep
 from alga_workflows_core.definition.steps.union import Step
 from alga_workflows_core.definition.steps.while_ import WhileStep
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.visits import CONTEXT, LOOP_NAMES, Visit
 
 

@@ -9,10 +9,7 @@ from typing import Any, cast, get_args
 
 from pydantic import ValidationError
 
-from alga_workflows_core.definition import faults
 from alga_workflows_core.definition.document import Definition, parse_definition
-from alga_workflows_core.definition.model import Model
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.event_wait import (
     Deadline,
     EventWaitStep,
@@ -28,9 +25,12 @@ from alga_workflows_core.definition.steps.time_wait import (
 )
 from alga_workflows_core.definition.steps.union import STEP_MODELS
 from alga_workflows_core.definition.tree import BLOCK_NAMES
+from alga_workflows_core.types import faults
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.model import Model
+from alga_workflows_core.types.pointers import pointer
+from alga_workflows_core.types.suggest import did_you_mean
 from alga_workflows_core.validation.findings import Code, Finding, error
-from alga_workflows_core.validation.suggest import did_you_mean
 
 _TAGGED: Mapping[tuple[type[Model], str], Mapping[str, type[Model]]] = MappingProxyType(
     {

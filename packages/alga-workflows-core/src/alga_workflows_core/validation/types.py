@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
 
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.action_call import ActionStep
 from alga_workflows_core.definition.steps.assign import AssignStep
 from alga_workflows_core.definition.steps.call_workflow import CallWorkflowStep
@@ -22,6 +21,7 @@ from alga_workflows_core.definition.steps.for_each import ForEachStep
 from alga_workflows_core.definition.steps.parallel import ParallelStep
 from alga_workflows_core.definition.values import is_expression, is_special
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.schema_faults import schema_faults
 from alga_workflows_core.validation.shapes import (
     UNKNOWN,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from alga_workflows_core.definition.canonical import canonical
 from alga_workflows_core.definition.document import MAX_DOCUMENT_BYTES, Definition
 from alga_workflows_core.errors import InputError
+from alga_workflows_core.types.canonical import canonical
 from alga_workflows_core.types.json import Json
 from alga_workflows_core.validation.catalogue import Catalogue
 from alga_workflows_core.validation.checks import (

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from alga_workflows_core.definition.document import Definition
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.base import Block
 from alga_workflows_core.definition.steps.for_each import ForEachStep
 from alga_workflows_core.definition.steps.try_catch import TryCatchStep
 from alga_workflows_core.definition.steps.union import Step
+from alga_workflows_core.types.pointers import pointer
 
 CONTEXT = frozenset({"payload", "vars", "meta", "system"})
 """The names that every expression of a run sees."""

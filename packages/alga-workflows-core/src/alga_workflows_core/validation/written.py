@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.policies import OnError
 from alga_workflows_core.definition.steps.action_call import ActionStep
 from alga_workflows_core.definition.steps.assign import AssignStep
@@ -16,6 +15,7 @@ from alga_workflows_core.definition.steps.parallel import ParallelStep
 from alga_workflows_core.definition.steps.try_catch import TryCatchStep
 from alga_workflows_core.definition.steps.union import Step
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.pointers import pointer
 
 
 def written_paths(step: Step) -> Iterator[tuple[str, str]]:

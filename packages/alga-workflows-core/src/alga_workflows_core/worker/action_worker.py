@@ -29,11 +29,11 @@ from alga_workflows_core.infra.metrics import temporal_runtime
 from alga_workflows_core.infra.secrets.port import SecretProvider
 from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
 from alga_workflows_core.infra.supervisor import install_signal_handlers
+from alga_workflows_core.infra.temporal import connect
 from alga_workflows_core.runs.perform_activity import PerformActivity
 from alga_workflows_core.storage.ledger import Ledger
 from alga_workflows_core.storage.transactions import EngineTransactions
 from alga_workflows_core.temporal.advertising import QUEUE, TENANT
-from alga_workflows_core.temporal.client import connect
 from alga_workflows_core.temporal.names import TASK_QUEUE
 from alga_workflows_core.temporal.worker import build_action_worker
 from alga_workflows_core.worker.advertiser import MAX_CONTRACT_BYTES, Advertiser, contract_size

@@ -15,9 +15,9 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.service import RPCError
 
 from alga_workflows_core.definition.action_spec import ActionSpec
-from alga_workflows_core.definition.canonical import canonical, content_hash
 from alga_workflows_core.temporal.advertising import Advertised, Advertisement, Refusal
 from alga_workflows_core.temporal.names import ADVERTISE_WORKFLOW, TASK_QUEUE, advertise_id
+from alga_workflows_core.types.canonical import canonical, content_hash
 
 log = structlog.get_logger()
 

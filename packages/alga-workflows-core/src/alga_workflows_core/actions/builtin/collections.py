@@ -14,9 +14,9 @@ from alga_workflows_core.actions.builtin.refusals import refused, too_large
 from alga_workflows_core.actions.contract import Action, action
 from alga_workflows_core.actions.lanes import MAX_REMOTE_BYTES
 from alga_workflows_core.definition.action_spec import ActionKind
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.model import Model
 
 MAX_ITEMS = 20_000
 """Items of a list, and pairs of a join."""

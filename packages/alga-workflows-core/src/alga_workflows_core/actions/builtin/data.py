@@ -21,12 +21,12 @@ from alga_workflows_core.actions.builtin.rows import Rows, reading
 from alga_workflows_core.actions.contract import Action, Invocation, action
 from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.definition.action_spec import ActionKind
-from alga_workflows_core.definition.strict_json import MAX_SAFE_INTEGER
 from alga_workflows_core.errors import Category
 from alga_workflows_core.expressions.timestamps import iso
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.storage.entries import Entry, NewValue
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.strict_json import MAX_SAFE_INTEGER
 
 MAX_VALUE_BYTES = 250 * 1024
 """A value of that size still fits into the output of a short action, with its key beside it."""

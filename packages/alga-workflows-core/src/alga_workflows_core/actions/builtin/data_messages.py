@@ -10,10 +10,11 @@ from pydantic import Field, model_validator
 from alga_workflows_core.actions.builtin.decimals import Number
 from alga_workflows_core.actions.builtin.moments import When, moment_of
 from alga_workflows_core.actions.builtin.refusals import refused
-from alga_workflows_core.definition.model import Line, Model, field_fault
+from alga_workflows_core.definition.model import field_fault
 from alga_workflows_core.expressions.timestamps import iso
 from alga_workflows_core.storage.entries import Entry, Expiry
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.model import Line, Model
 
 _LONGEST_KEY = 512
 _LONGEST_TTL = 10 * 366 * 86400.0

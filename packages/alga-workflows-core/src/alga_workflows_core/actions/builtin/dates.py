@@ -24,8 +24,8 @@ from alga_workflows_core.actions.contract import Action, action
 from alga_workflows_core.calendars.durations import Duration, after, parse_duration
 from alga_workflows_core.calendars.wall import first_showing, midnight
 from alga_workflows_core.definition.action_spec import ActionKind
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.expressions.timestamps import iso, milliseconds
+from alga_workflows_core.types.model import Model
 
 
 def _duration(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Field
 
 from alga_workflows_core.actions.builtin.refusals import refused
-from alga_workflows_core.definition.strict_json import whole
+from alga_workflows_core.types.strict_json import whole
 
 Number: TypeAlias = Annotated[float, Field(strict=True)]
 """A number; not a text with digits, not true or false."""

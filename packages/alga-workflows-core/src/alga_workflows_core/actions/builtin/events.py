@@ -11,11 +11,11 @@ from alga_workflows_core.actions.contract import Action, Invocation, action
 from alga_workflows_core.actions.errors import ActionError
 from alga_workflows_core.definition.action_spec import ActionKind
 from alga_workflows_core.definition.events import EventName
-from alga_workflows_core.definition.model import Line, Model
 from alga_workflows_core.errors import Category
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.storage.event_rows import NewEvent, event_row_id
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.model import Line, Model
 
 MAX_DATA_BYTES = 256 * 1024
 SOURCE = "alga-workflows"

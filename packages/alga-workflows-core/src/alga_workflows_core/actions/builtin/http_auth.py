@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, SecretStr, field_validator
 
-from alga_workflows_core.definition.model import Model
+from alga_workflows_core.types.model import Model
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

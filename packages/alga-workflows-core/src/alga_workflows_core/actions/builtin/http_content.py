@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import httpx
 
-from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.errors import AlgaError, InputError
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.strict_json import loads
 
 ACCEPT_ENCODING = "gzip"
 """The content codings that `read_body` undoes; requests ask for nothing else."""

@@ -19,8 +19,8 @@ from alga_workflows_core.actions.builtin.http_bodies import (
     pairs,
     text_body,
 )
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.model import Model
 
 Method: TypeAlias = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 Status: TypeAlias = Annotated[int, Field(ge=200, le=599)]

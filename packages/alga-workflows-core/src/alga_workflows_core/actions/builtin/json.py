@@ -13,10 +13,10 @@ from alga_workflows_core.actions.builtin.refusals import refused, too_large
 from alga_workflows_core.actions.contract import Action, action
 from alga_workflows_core.actions.lanes import MAX_REMOTE_BYTES
 from alga_workflows_core.definition.action_spec import ActionKind
-from alga_workflows_core.definition.model import Model
-from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.errors import InputError
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.model import Model
+from alga_workflows_core.types.strict_json import loads
 
 # The reader's own sentences may quote the text.
 _REASONS: Mapping[str, str] = {

@@ -9,9 +9,9 @@ from pydantic import Field, field_validator
 
 from alga_workflows_core.actions.contract import Action, Invocation, action
 from alga_workflows_core.definition.action_spec import ActionKind
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.interpreter.sizes import encoded_size
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.model import Model
 
 MAX_FIELDS_BYTES = 16 * 1024
 """What collectors of logs still take as one line, with the rest of it."""

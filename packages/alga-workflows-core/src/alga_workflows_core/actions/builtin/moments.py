@@ -14,8 +14,8 @@ from pydantic import AfterValidator, Field
 from alga_workflows_core.actions.builtin import date_patterns
 from alga_workflows_core.actions.builtin.refusals import refused
 from alga_workflows_core.calendars.zones import is_zone
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.expressions.timestamps import iso
+from alga_workflows_core.types.model import Model
 
 _ISO = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"

@@ -16,8 +16,8 @@ from alga_workflows_core.actions.builtin.decimals import Number, as_number
 from alga_workflows_core.actions.builtin.refusals import refused
 from alga_workflows_core.actions.contract import Action, action
 from alga_workflows_core.definition.action_spec import ActionKind
-from alga_workflows_core.definition.model import Model
-from alga_workflows_core.definition.strict_json import MAX_SAFE_INTEGER
+from alga_workflows_core.types.model import Model
+from alga_workflows_core.types.strict_json import MAX_SAFE_INTEGER
 
 Rounding: TypeAlias = Literal["halfUp", "halfEven", "up", "down", "ceiling", "floor"]
 """The ways to round."""

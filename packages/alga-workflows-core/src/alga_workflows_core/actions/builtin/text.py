@@ -19,10 +19,10 @@ from alga_workflows_core.actions.builtin.refusals import refused, too_large
 from alga_workflows_core.actions.contract import Action, action
 from alga_workflows_core.actions.lanes import MAX_REMOTE_BYTES
 from alga_workflows_core.definition.action_spec import ActionKind
-from alga_workflows_core.definition.faults import quoted
-from alga_workflows_core.definition.model import Model
-from alga_workflows_core.definition.strict_json import whole
+from alga_workflows_core.types.faults import quoted
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.model import Model
+from alga_workflows_core.types.strict_json import whole
 
 _PLACEHOLDER = re.compile(r"\{\{([^{}]{1,500})\}\}")
 _LINE_END = re.compile(r"\r\n|\r|\n")

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
-from alga_workflows_core.api.access import Reader
 from alga_workflows_core.catalogue.actions import ActionCatalogue, ListedAction
 from alga_workflows_core.definition.action_spec import ActionSpec
-from alga_workflows_core.definition.model import Model
+from alga_workflows_core.infra.web.access import Reader
+from alga_workflows_core.types.model import Model
 
 
 class ActionView(ActionSpec):

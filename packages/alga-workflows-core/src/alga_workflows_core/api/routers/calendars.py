@@ -8,9 +8,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from alga_workflows_core.api import openapi
-from alga_workflows_core.api.access import Author, Reader
-from alga_workflows_core.api.body import read_json
 from alga_workflows_core.api.calendar_views import (
     CalendarDocument,
     CalendarDocumentView,
@@ -21,9 +18,19 @@ from alga_workflows_core.api.calendar_views import (
     document_view,
 )
 from alga_workflows_core.api.etags import RemoveCondition, SaveCondition, answer_saved, etag
-from alga_workflows_core.api.keyset import DEFAULT_LIMIT, After, Limit, Page, decode_id, page_of
 from alga_workflows_core.catalogue.calendars import CalendarService
-from alga_workflows_core.definition.identifiers import DEFINITION_ID
+from alga_workflows_core.infra.web import openapi
+from alga_workflows_core.infra.web.access import Author, Reader
+from alga_workflows_core.infra.web.body import read_json
+from alga_workflows_core.infra.web.keyset import (
+    DEFAULT_LIMIT,
+    After,
+    Limit,
+    Page,
+    decode_id,
+    page_of,
+)
+from alga_workflows_core.types.identifiers import DEFINITION_ID
 
 Name = Annotated[str, Path(pattern=DEFINITION_ID)]
 From = Annotated[

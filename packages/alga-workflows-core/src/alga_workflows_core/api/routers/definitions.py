@@ -7,9 +7,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from alga_workflows_core.api import openapi
-from alga_workflows_core.api.access import Author, Reader
-from alga_workflows_core.api.body import read_json, read_model
 from alga_workflows_core.api.definition_views import (
     Activate,
     ChangesView,
@@ -27,7 +24,13 @@ from alga_workflows_core.api.definition_views import (
     version_view,
 )
 from alga_workflows_core.api.etags import SaveCondition, etag
-from alga_workflows_core.api.keyset import (
+from alga_workflows_core.catalogue.definitions import DefinitionService
+from alga_workflows_core.catalogue.lifecycle import DefinitionLifecycle
+from alga_workflows_core.definition.document import Definition
+from alga_workflows_core.infra.web import openapi
+from alga_workflows_core.infra.web.access import Author, Reader
+from alga_workflows_core.infra.web.body import read_json, read_model
+from alga_workflows_core.infra.web.keyset import (
     DEFAULT_LIMIT,
     After,
     Limit,
@@ -36,11 +39,8 @@ from alga_workflows_core.api.keyset import (
     decode_number,
     page_of,
 )
-from alga_workflows_core.catalogue.definitions import DefinitionService
-from alga_workflows_core.catalogue.lifecycle import DefinitionLifecycle
-from alga_workflows_core.definition.document import Definition
-from alga_workflows_core.definition.identifiers import DEFINITION_ID
-from alga_workflows_core.definition.strict_json import loads
+from alga_workflows_core.types.identifiers import DEFINITION_ID
+from alga_workflows_core.types.strict_json import loads
 
 DefinitionId = Annotated[str, Path(pattern=DEFINITION_ID)]
 VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]

@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import Field
 
-from alga_workflows_core.api import openapi
-from alga_workflows_core.api.access import Admin, Author, Reader
-from alga_workflows_core.api.body import read_model
-from alga_workflows_core.api.keyset import (
+from alga_workflows_core.catalogue.event_types import EventTypeContent, EventTypeService
+from alga_workflows_core.infra.web import openapi
+from alga_workflows_core.infra.web.access import Admin, Author, Reader
+from alga_workflows_core.infra.web.body import read_model
+from alga_workflows_core.infra.web.keyset import (
     DEFAULT_LIMIT,
     After,
     Limit,
@@ -21,11 +22,10 @@ from alga_workflows_core.api.keyset import (
     decode_number,
     page_of,
 )
-from alga_workflows_core.catalogue.event_types import EventTypeContent, EventTypeService
-from alga_workflows_core.definition.identifiers import EVENT_NAME
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.storage.event_types import EventTypeRow, PolicyRow
+from alga_workflows_core.types.identifiers import EVENT_NAME
 from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.model import Model
 
 Name = Annotated[str, Path(pattern=EVENT_NAME)]
 

@@ -10,9 +10,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import AwareDatetime
 
-from alga_workflows_core.api import openapi
-from alga_workflows_core.api.access import Operator, Reader
-from alga_workflows_core.api.body import read_model
 from alga_workflows_core.api.event_bodies import ReadEvents, read_events, request_body
 from alga_workflows_core.api.event_views import (
     BatchView,
@@ -31,7 +28,14 @@ from alga_workflows_core.api.event_views import (
     explanation_view,
     refused_item,
 )
-from alga_workflows_core.api.keyset import (
+from alga_workflows_core.errors import InputError
+from alga_workflows_core.events.cloud_event import moment, read_event
+from alga_workflows_core.events.desk import EventDesk, Repeated
+from alga_workflows_core.events.ingress import Answer, Ingress, Taken
+from alga_workflows_core.infra.web import openapi
+from alga_workflows_core.infra.web.access import Operator, Reader
+from alga_workflows_core.infra.web.body import read_model
+from alga_workflows_core.infra.web.keyset import (
     DEFAULT_LIMIT,
     After,
     Limit,
@@ -39,14 +43,10 @@ from alga_workflows_core.api.keyset import (
     decode_time_and_id,
     page_of,
 )
-from alga_workflows_core.definition.model import Line
-from alga_workflows_core.errors import InputError
-from alga_workflows_core.events.cloud_event import moment, read_event
-from alga_workflows_core.events.desk import EventDesk, Repeated
-from alga_workflows_core.events.ingress import Answer, Ingress, Taken
 from alga_workflows_core.storage.event_rows import EventFilter, NewEvent
 from alga_workflows_core.storage.redeliveries import GivenUp
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.model import Line
 from alga_workflows_core.types.states import DeliveryState, EventState
 
 _Text = Annotated[Line | None, Query(max_length=512)]

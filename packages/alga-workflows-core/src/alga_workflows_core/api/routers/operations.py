@@ -9,13 +9,13 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from alga_workflows_core.api import openapi
-from alga_workflows_core.api.access import Operator
-from alga_workflows_core.api.body import read_model
 from alga_workflows_core.api.routers.runs import RunView, run_view
-from alga_workflows_core.definition.model import Model
+from alga_workflows_core.infra.web import openapi
+from alga_workflows_core.infra.web.access import Operator
+from alga_workflows_core.infra.web.body import read_model
 from alga_workflows_core.runs.operations import RunOperations
 from alga_workflows_core.runs.retrying import RunRetries
+from alga_workflows_core.types.model import Model
 
 MAX_REASON = 500
 

@@ -9,10 +9,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from alga_workflows_core.api import openapi
-from alga_workflows_core.api.access import Operator, Reader
-from alga_workflows_core.api.body import read_model
-from alga_workflows_core.api.keyset import (
+from alga_workflows_core.events.parked import ParkedMessageService
+from alga_workflows_core.infra.web import openapi
+from alga_workflows_core.infra.web.access import Operator, Reader
+from alga_workflows_core.infra.web.body import read_model
+from alga_workflows_core.infra.web.keyset import (
     DEFAULT_LIMIT,
     After,
     Limit,
@@ -20,9 +21,8 @@ from alga_workflows_core.api.keyset import (
     decode_time_and_id,
     page_of,
 )
-from alga_workflows_core.definition.model import Model
-from alga_workflows_core.events.parked import ParkedMessageService
 from alga_workflows_core.storage.parked_messages import ParkedMessageRow, readable
+from alga_workflows_core.types.model import Model
 
 Which = Annotated[bool, Query(description="Those that have become events instead.")]
 

@@ -10,10 +10,11 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import Field
 
-from alga_workflows_core.api import openapi
-from alga_workflows_core.api.access import Operator, Reader
-from alga_workflows_core.api.body import read_model
-from alga_workflows_core.api.keyset import (
+from alga_workflows_core.api.routers.definitions import DefinitionId
+from alga_workflows_core.infra.web import openapi
+from alga_workflows_core.infra.web.access import Operator, Reader
+from alga_workflows_core.infra.web.body import read_model
+from alga_workflows_core.infra.web.keyset import (
     DEFAULT_LIMIT,
     After,
     Limit,
@@ -22,9 +23,6 @@ from alga_workflows_core.api.keyset import (
     decode_time_and_id,
     page_of,
 )
-from alga_workflows_core.api.routers.definitions import DefinitionId
-from alga_workflows_core.definition.identifiers import DEFINITION_ID
-from alga_workflows_core.definition.model import BY_KIND, Model
 from alga_workflows_core.runs.blocked import Blocked, BlockedOnQueue, BlockedOnRetry
 from alga_workflows_core.runs.blocked_slot import BlockedOnSlot
 from alga_workflows_core.runs.blocked_waits import BlockedOnWait
@@ -32,7 +30,9 @@ from alga_workflows_core.runs.launch import LaunchRequest
 from alga_workflows_core.runs.service import RunService
 from alga_workflows_core.storage.runs import RunRow
 from alga_workflows_core.storage.steps import StepRow
+from alga_workflows_core.types.identifiers import DEFINITION_ID
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.model import BY_KIND, Model
 from alga_workflows_core.types.states import RunStatus, StepStatus
 
 MAX_WAIT_SECONDS = 60

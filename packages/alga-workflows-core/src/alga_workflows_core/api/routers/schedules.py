@@ -9,19 +9,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from alga_workflows_core.api import openapi
-from alga_workflows_core.api.access import Author, Operator, Reader
-from alga_workflows_core.api.body import read_model
 from alga_workflows_core.api.etags import RemoveCondition, SaveCondition, answer_saved, etag
-from alga_workflows_core.api.keyset import (
-    DEFAULT_LIMIT,
-    After,
-    Limit,
-    Page,
-    decode_id,
-    decode_time_and_key,
-    page_of,
-)
 from alga_workflows_core.api.routers.runs import IdempotencyKey
 from alga_workflows_core.api.schedule_views import (
     Backfill,
@@ -36,12 +24,24 @@ from alga_workflows_core.api.schedule_views import (
     schedule_document_view,
     schedule_view,
 )
-from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.errors import InputError
+from alga_workflows_core.infra.web import openapi
+from alga_workflows_core.infra.web.access import Author, Operator, Reader
+from alga_workflows_core.infra.web.body import read_model
+from alga_workflows_core.infra.web.keyset import (
+    DEFAULT_LIMIT,
+    After,
+    Limit,
+    Page,
+    decode_id,
+    decode_time_and_key,
+    page_of,
+)
 from alga_workflows_core.schedules.document import ScheduleDocument
 from alga_workflows_core.schedules.requests import ScheduleRequests, Span
 from alga_workflows_core.schedules.service import ScheduleService
 from alga_workflows_core.schedules.times import utc
+from alga_workflows_core.types.identifiers import DEFINITION_ID
 
 ScheduleId = Annotated[str, Path(pattern=DEFINITION_ID)]
 From = Annotated[

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
-from alga_workflows_core.api.access import Reader
 from alga_workflows_core.definition.json_schema import definition_schema
+from alga_workflows_core.infra.web.access import Reader
 
 MEDIA_TYPE = "application/schema+json"
 

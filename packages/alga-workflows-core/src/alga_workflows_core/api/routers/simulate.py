@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request
 
-from alga_workflows_core.api import openapi
-from alga_workflows_core.api.access import Reader
-from alga_workflows_core.api.body import read_json
 from alga_workflows_core.catalogue.actions import ActionCatalogue
 from alga_workflows_core.catalogue.calendars import CalendarService
 from alga_workflows_core.catalogue.simulations import (
@@ -15,9 +12,12 @@ from alga_workflows_core.catalogue.simulations import (
     simulate_offline,
     with_calendars,
 )
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.infra.bounded import BoundedProcesses
+from alga_workflows_core.infra.web import openapi
+from alga_workflows_core.infra.web.access import Reader
+from alga_workflows_core.infra.web.body import read_json
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.model import Model
 
 
 class SimulationView(Model):

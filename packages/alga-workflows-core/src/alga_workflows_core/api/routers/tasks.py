@@ -7,17 +7,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from alga_workflows_core.api import openapi
-from alga_workflows_core.api.access import Operator, Reader
-from alga_workflows_core.api.body import read_model
-from alga_workflows_core.api.keyset import (
-    DEFAULT_LIMIT,
-    After,
-    Limit,
-    Page,
-    decode_time_and_id,
-    page_of,
-)
 from alga_workflows_core.api.task_views import (
     Acting,
     Complete,
@@ -30,11 +19,22 @@ from alga_workflows_core.api.task_views import (
     task_detail_view,
     task_view,
 )
-from alga_workflows_core.definition.identifiers import TASK_TYPE
+from alga_workflows_core.infra.web import openapi
+from alga_workflows_core.infra.web.access import Operator, Reader
+from alga_workflows_core.infra.web.body import read_model
+from alga_workflows_core.infra.web.keyset import (
+    DEFAULT_LIMIT,
+    After,
+    Limit,
+    Page,
+    decode_time_and_id,
+    page_of,
+)
 from alga_workflows_core.storage.task_records import EVERYBODY, Candidate
 from alga_workflows_core.storage.tasks import TaskFilter
 from alga_workflows_core.tasks.answering import TaskAnswers
 from alga_workflows_core.tasks.service import TaskService
+from alga_workflows_core.types.identifiers import TASK_TYPE
 from alga_workflows_core.types.states import TaskState
 
 States = Annotated[list[TaskState] | None, Query(description="Those in any of these states.")]

@@ -10,10 +10,10 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Request
 from pydantic import Field
 
-from alga_workflows_core.api import openapi
-from alga_workflows_core.api.access import Operator, Reader
-from alga_workflows_core.api.body import read_model
-from alga_workflows_core.api.keyset import (
+from alga_workflows_core.infra.web import openapi
+from alga_workflows_core.infra.web.access import Operator, Reader
+from alga_workflows_core.infra.web.body import read_model
+from alga_workflows_core.infra.web.keyset import (
     DEFAULT_LIMIT,
     After,
     Limit,
@@ -21,10 +21,10 @@ from alga_workflows_core.api.keyset import (
     decode_time_and_id,
     page_of,
 )
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.runs.decisions import Decision, Decisions
 from alga_workflows_core.storage.waits import WaitRow
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.model import Model
 from alga_workflows_core.types.states import WaitStatus
 
 StepPath = Annotated[

@@ -7,10 +7,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from alga_workflows_core.api import openapi
-from alga_workflows_core.api.access import Author, Reader
-from alga_workflows_core.api.body import read_model
-from alga_workflows_core.api.keyset import DEFAULT_LIMIT, After, Limit, Page, decode_id, page_of
 from alga_workflows_core.api.webhook_views import (
     ReceivedView,
     Webhook,
@@ -18,9 +14,20 @@ from alga_workflows_core.api.webhook_views import (
     new_webhook,
     webhook_view,
 )
-from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.events.webhook_receiver import Message, WebhookReceiver
 from alga_workflows_core.events.webhooks import WebhookService
+from alga_workflows_core.infra.web import openapi
+from alga_workflows_core.infra.web.access import Author, Reader
+from alga_workflows_core.infra.web.body import read_model
+from alga_workflows_core.infra.web.keyset import (
+    DEFAULT_LIMIT,
+    After,
+    Limit,
+    Page,
+    decode_id,
+    page_of,
+)
+from alga_workflows_core.types.identifiers import DEFINITION_ID
 
 Name = Annotated[str, Path(pattern=DEFINITION_ID, description="The webhook's name.")]
 # Of any form: one that cannot be an id is answered like one that is none.

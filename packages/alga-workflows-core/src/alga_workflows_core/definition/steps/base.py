@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 from pydantic import Field
 
-from alga_workflows_core.definition.identifiers import STEP_ID
-from alga_workflows_core.definition.model import Line, Part
+from alga_workflows_core.definition.model import Part
+from alga_workflows_core.types.identifiers import STEP_ID
+from alga_workflows_core.types.model import Line
 
 if TYPE_CHECKING:
     from alga_workflows_core.definition.steps.union import Step

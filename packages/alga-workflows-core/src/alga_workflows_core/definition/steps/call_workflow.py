@@ -6,10 +6,10 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.policies import OnError, RetryPolicy, Undo
 from alga_workflows_core.definition.steps.base import StepBase
 from alga_workflows_core.definition.values import Value, WritablePath
+from alga_workflows_core.types.identifiers import DEFINITION_ID
 
 CallMode: TypeAlias = Literal["wait", "detach"]
 """Whether the caller waits for the child's result."""

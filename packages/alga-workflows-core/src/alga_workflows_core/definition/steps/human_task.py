@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from alga_workflows_core.definition.identifiers import TASK_TYPE
 from alga_workflows_core.definition.model import field_fault
 from alga_workflows_core.definition.steps.base import StepBase
 from alga_workflows_core.definition.steps.event_wait import Deadline
@@ -17,6 +16,7 @@ from alga_workflows_core.definition.values import (
     NamesValue,
     TextValue,
 )
+from alga_workflows_core.types.identifiers import TASK_TYPE
 from alga_workflows_core.types.json import JsonObject
 
 

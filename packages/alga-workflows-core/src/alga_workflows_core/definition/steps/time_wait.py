@@ -7,10 +7,10 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from alga_workflows_core.calendars.durations import LONGEST_MS
-from alga_workflows_core.definition.identifiers import DEFINITION_ID
 from alga_workflows_core.definition.model import Part, field_fault
 from alga_workflows_core.definition.steps.base import StepBase
 from alga_workflows_core.definition.values import DurationValue, MomentValue, WorkingTimeValue
+from alga_workflows_core.types.identifiers import DEFINITION_ID
 
 
 class WaitDuration(Part):

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alga_workflows_core.definition.action_spec import ActionSpec
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.policies import Undo
 from alga_workflows_core.definition.steps.action_call import ActionConfig, ActionStep
 from alga_workflows_core.definition.steps.call_workflow import CallWorkflowStep
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.pointers import pointer
+from alga_workflows_core.types.suggest import did_you_mean
 from alga_workflows_core.validation.checks.inputs import Taker, check_inputs
 from alga_workflows_core.validation.findings import Code, Finding, error
 from alga_workflows_core.validation.shapes import UNKNOWN, shape_of
 from alga_workflows_core.validation.subject import Subject
-from alga_workflows_core.validation.suggest import did_you_mean
 from alga_workflows_core.validation.types import Scope, Types
 
 _OUTCOME = shape_of({"enum": ["succeeded", "unknown"]})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.base import Block
 from alga_workflows_core.definition.steps.break_ import BreakStep
 from alga_workflows_core.definition.steps.continue_ import ContinueStep
@@ -16,6 +15,7 @@ from alga_workflows_core.definition.steps.union import Step
 from alga_workflows_core.definition.steps.while_ import WhileStep
 from alga_workflows_core.definition.values import is_expression
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.findings import Code, Finding, error, warning
 from alga_workflows_core.validation.subject import Subject
 from alga_workflows_core.validation.visits import Around, Visit

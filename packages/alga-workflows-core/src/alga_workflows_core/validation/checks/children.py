@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from alga_workflows_core.definition.faults import quoted
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.call_workflow import CallWorkflowStep
+from alga_workflows_core.types.faults import quoted
+from alga_workflows_core.types.pointers import pointer
+from alga_workflows_core.types.suggest import did_you_mean
 from alga_workflows_core.validation.catalogue import WorkflowSpec
 from alga_workflows_core.validation.checks.inputs import Taker, check_inputs
 from alga_workflows_core.validation.findings import Code, Finding, error, warning
 from alga_workflows_core.validation.shapes import UNKNOWN, Shape
 from alga_workflows_core.validation.subject import Subject
-from alga_workflows_core.validation.suggest import did_you_mean
 from alga_workflows_core.validation.types import Scope, Types
 from alga_workflows_core.validation.visits import Visit
 

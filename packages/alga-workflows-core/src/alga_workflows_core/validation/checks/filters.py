@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from alga_workflows_core.definition.events import EventFilter
-from alga_workflows_core.definition.faults import quoted
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.values import is_special
+from alga_workflows_core.types.faults import quoted
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.pointers import pointer
+from alga_workflows_core.types.suggest import did_you_mean
 from alga_workflows_core.validation.findings import Code, Finding, error, warning
 from alga_workflows_core.validation.literals import kinds_in_words, values_in_words
 from alga_workflows_core.validation.shapes import UNKNOWN, Shape, kind_of, same
-from alga_workflows_core.validation.suggest import did_you_mean
 
 _LISTS = frozenset({"in", "not_in"})
 _TEXTS = frozenset({"contains", "starts_with", "ends_with"})

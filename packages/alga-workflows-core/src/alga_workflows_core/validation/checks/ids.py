@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.for_each import ForEachStep
 from alga_workflows_core.definition.steps.parallel import ParallelStep
 from alga_workflows_core.definition.steps.union import Step
 from alga_workflows_core.definition.steps.while_ import WhileStep
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.findings import Code, Finding, error
 from alga_workflows_core.validation.subject import Subject
 

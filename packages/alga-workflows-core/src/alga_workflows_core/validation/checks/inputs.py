@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from alga_workflows_core.definition.faults import quoted
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.values import is_expression, is_special
+from alga_workflows_core.types.faults import quoted
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import pointer
+from alga_workflows_core.types.suggest import did_you_mean
 from alga_workflows_core.validation.findings import Code, Finding, error, warning
 from alga_workflows_core.validation.literals import (
     kinds_in_words,
@@ -18,7 +19,6 @@ from alga_workflows_core.validation.literals import (
     values_in_words,
 )
 from alga_workflows_core.validation.shapes import Shape, kind_of, never_meets
-from alga_workflows_core.validation.suggest import did_you_mean
 from alga_workflows_core.validation.types import Scope, Types
 
 _LISTED = 12

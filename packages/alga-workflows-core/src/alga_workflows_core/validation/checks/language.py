@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from alga_workflows_core.definition.faults import quoted
 from alga_workflows_core.expressions import engine
 from alga_workflows_core.expressions.errors import shortened
 from alga_workflows_core.interpreter.system import SYSTEM_FIELDS
+from alga_workflows_core.types.faults import quoted
+from alga_workflows_core.types.suggest import did_you_mean
 from alga_workflows_core.validation.expressions import ReadExpression
 from alga_workflows_core.validation.findings import Code, Finding, Severity, error, warning
 from alga_workflows_core.validation.subject import Subject
-from alga_workflows_core.validation.suggest import did_you_mean
 from alga_workflows_core.validation.visits import LOOP_NAMES
 
 _SHOWN = 290

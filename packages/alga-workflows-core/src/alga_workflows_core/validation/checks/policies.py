@@ -8,7 +8,6 @@ from datetime import timedelta
 from alga_workflows_core.calendars.durations import Duration, parse_duration
 from alga_workflows_core.definition.document import Definition
 from alga_workflows_core.definition.model import Part
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.policies import RetryPolicy
 from alga_workflows_core.definition.steps.action_call import ActionStep
 from alga_workflows_core.definition.steps.call_workflow import CallWorkflowStep
@@ -17,6 +16,7 @@ from alga_workflows_core.definition.steps.human_task import TaskStep
 from alga_workflows_core.definition.steps.time_wait import TimeWaitStep
 from alga_workflows_core.definition.steps.try_catch import TryCatchStep
 from alga_workflows_core.definition.steps.union import Step
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.findings import Code, Finding, warning
 from alga_workflows_core.validation.subject import Subject
 from alga_workflows_core.validation.visits import Visit

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.for_each import ForEachStep
 from alga_workflows_core.definition.steps.if_ import IfStep
 from alga_workflows_core.definition.steps.parallel import ParallelStep
@@ -13,6 +12,7 @@ from alga_workflows_core.definition.steps.switch import SwitchStep
 from alga_workflows_core.definition.steps.try_catch import TryCatchStep
 from alga_workflows_core.definition.steps.union import Step
 from alga_workflows_core.definition.steps.while_ import WhileStep
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.findings import Code, Finding, warning
 from alga_workflows_core.validation.subject import Subject
 

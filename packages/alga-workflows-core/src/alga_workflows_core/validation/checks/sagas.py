@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.action_call import ActionStep
 from alga_workflows_core.definition.steps.call_workflow import CallWorkflowStep
 from alga_workflows_core.definition.steps.saga import SagaStep
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.findings import Code, Finding, warning
 from alga_workflows_core.validation.subject import Subject
 from alga_workflows_core.validation.visits import Visit

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from alga_workflows_core.definition.canonical import canonical
-from alga_workflows_core.definition.faults import quoted
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.human_task import TaskStep
+from alga_workflows_core.types.canonical import canonical
+from alga_workflows_core.types.faults import quoted
 from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.pointers import pointer
+from alga_workflows_core.types.suggest import did_you_mean
 from alga_workflows_core.validation.checks.results import check_results
 from alga_workflows_core.validation.findings import Code, Finding, error
 from alga_workflows_core.validation.schema_faults import schema_faults
 from alga_workflows_core.validation.subject import Subject
-from alga_workflows_core.validation.suggest import did_you_mean
 
 
 def check(subject: Subject) -> Iterator[Finding]:

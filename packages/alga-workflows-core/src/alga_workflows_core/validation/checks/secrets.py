@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from alga_workflows_core.definition.action_spec import ActionKind, ActionSpec
-from alga_workflows_core.definition.faults import quoted
-from alga_workflows_core.definition.pointers import parts, pointer
 from alga_workflows_core.definition.policies import Undo
 from alga_workflows_core.definition.steps.action_call import ActionConfig, ActionStep
 from alga_workflows_core.definition.steps.call_workflow import CallWorkflowStep
 from alga_workflows_core.definition.values import is_expression, is_secret
+from alga_workflows_core.types.faults import quoted
 from alga_workflows_core.types.json import Json, JsonObject
+from alga_workflows_core.types.pointers import parts, pointer
 from alga_workflows_core.validation.findings import Code, Finding, error, warning
 from alga_workflows_core.validation.subject import Subject
 from alga_workflows_core.validation.visits import Visit

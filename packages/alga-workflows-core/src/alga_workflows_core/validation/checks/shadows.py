@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.for_each import ForEachStep
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.checks.owners import holder_of
 from alga_workflows_core.validation.expressions import ReadExpression
 from alga_workflows_core.validation.findings import Code, Finding, warning

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from alga_workflows_core.definition.paths import MAX_NAMES
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.base import Block
 from alga_workflows_core.definition.steps.for_each import ForEachStep
 from alga_workflows_core.definition.steps.if_ import IfStep
@@ -15,6 +14,7 @@ from alga_workflows_core.definition.steps.parallel import ParallelStep
 from alga_workflows_core.definition.steps.switch import SwitchStep
 from alga_workflows_core.definition.steps.union import Step
 from alga_workflows_core.definition.steps.while_ import WhileStep
+from alga_workflows_core.types.pointers import pointer
 from alga_workflows_core.validation.checks.owners import expressions_by_step, grouped
 from alga_workflows_core.validation.expressions import ReadExpression
 from alga_workflows_core.validation.subject import Subject

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alga_workflows_core.definition.events import EventMatch, Trigger
-from alga_workflows_core.definition.faults import quoted
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.event_wait import EventWaitStep
+from alga_workflows_core.types.faults import quoted
+from alga_workflows_core.types.pointers import pointer
+from alga_workflows_core.types.suggest import did_you_mean
 from alga_workflows_core.validation.checks.filters import check_filters
 from alga_workflows_core.validation.checks.inputs import Taker, check_inputs
 from alga_workflows_core.validation.findings import Code, Finding, error, warning
 from alga_workflows_core.validation.literals import kinds_in_words
 from alga_workflows_core.validation.shapes import Shape, never_meets
 from alga_workflows_core.validation.subject import Subject
-from alga_workflows_core.validation.suggest import did_you_mean
 from alga_workflows_core.validation.types import Scope, Types
 
 _TAKER = Taker(

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from alga_workflows_core.definition.faults import quoted
 from alga_workflows_core.expressions.engine import Read
+from alga_workflows_core.types.faults import quoted
 from alga_workflows_core.types.json import JsonObject
+from alga_workflows_core.types.suggest import did_you_mean
 from alga_workflows_core.validation.expressions import ReadExpression
 from alga_workflows_core.validation.findings import Code, Finding, warning
 from alga_workflows_core.validation.shapes import Shape, shape_of
 from alga_workflows_core.validation.subject import Subject
-from alga_workflows_core.validation.suggest import did_you_mean
 from alga_workflows_core.validation.written import written_paths
 
 _ENOUGH = 200  # More findings than this are never told.

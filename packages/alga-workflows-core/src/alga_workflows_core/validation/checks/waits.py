@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from alga_workflows_core.definition.canonical import canonical
 from alga_workflows_core.definition.events import EventMatch
-from alga_workflows_core.definition.faults import quoted
-from alga_workflows_core.definition.pointers import pointer
 from alga_workflows_core.definition.steps.event_wait import EventWaitStep
 from alga_workflows_core.definition.steps.time_wait import TimeWaitStep, WaitBusinessTime
 from alga_workflows_core.interpreter.working_time import OWN_CALENDAR
+from alga_workflows_core.types.canonical import canonical
+from alga_workflows_core.types.faults import quoted
+from alga_workflows_core.types.pointers import pointer
+from alga_workflows_core.types.suggest import did_you_mean
 from alga_workflows_core.validation.checks.deadlines import endless
 from alga_workflows_core.validation.checks.sequence import comes_after
 from alga_workflows_core.validation.findings import Code, Finding, error, warning
 from alga_workflows_core.validation.subject import Subject
-from alga_workflows_core.validation.suggest import did_you_mean
 from alga_workflows_core.validation.visits import Visit
 
 _LOOKED_BACK = 50

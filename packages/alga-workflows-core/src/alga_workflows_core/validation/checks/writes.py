@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from alga_workflows_core.definition.faults import quoted
 from alga_workflows_core.definition.steps.parallel import ParallelStep
+from alga_workflows_core.types.faults import quoted
 from alga_workflows_core.validation.checks.shadows import check_names
 from alga_workflows_core.validation.checks.timeline import Timeline, has_lanes, name_of
 from alga_workflows_core.validation.findings import Code, Finding, warning

@@ -6,7 +6,7 @@ Revises: 0006
 
 from __future__ import annotations
 
-from alga_workflows_core.storage.migrations.scripts import (
+from alga_workflows_core.infra.migration_scripts import (
     functions_across_tenants,
     own_search_path,
     tenant_tables,

@@ -6,7 +6,7 @@ Revises: 0010
 
 from __future__ import annotations
 
-from alga_workflows_core.storage.migrations.scripts import (
+from alga_workflows_core.infra.migration_scripts import (
     checked_states,
     functions_across_tenants,
     tenant_tables,

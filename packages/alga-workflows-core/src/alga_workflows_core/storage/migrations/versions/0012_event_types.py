@@ -6,7 +6,7 @@ Revises: 0011
 
 from __future__ import annotations
 
-from alga_workflows_core.storage.migrations.scripts import tenant_tables
+from alga_workflows_core.infra.migration_scripts import tenant_tables
 
 revision = "0012"
 down_revision = "0011"

@@ -6,7 +6,7 @@ Revises: 0012
 
 from __future__ import annotations
 
-from alga_workflows_core.storage.migrations.scripts import functions_across_tenants, tenant_tables
+from alga_workflows_core.infra.migration_scripts import functions_across_tenants, tenant_tables
 
 revision = "0013"
 down_revision = "0012"

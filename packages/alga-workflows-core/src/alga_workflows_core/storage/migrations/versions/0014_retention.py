@@ -6,7 +6,7 @@ Revises: 0013
 
 from __future__ import annotations
 
-from alga_workflows_core.storage.migrations.scripts import functions_across_tenants
+from alga_workflows_core.infra.migration_scripts import functions_across_tenants
 
 revision = "0014"
 down_revision = "0013"

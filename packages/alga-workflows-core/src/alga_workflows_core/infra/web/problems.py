@@ -11,9 +11,6 @@ from fastapi.responses import JSONResponse
 from pydantic import ConfigDict
 from starlette.exceptions import HTTPException
 
-from alga_workflows_core.api.body import MEDIA_TYPE_REFUSED
-from alga_workflows_core.definition import faults
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.errors import (
     AccessError,
     AlgaError,
@@ -25,6 +22,9 @@ from alga_workflows_core.errors import (
     TooLargeError,
     UnavailableError,
 )
+from alga_workflows_core.infra.web.body import MEDIA_TYPE_REFUSED
+from alga_workflows_core.types import faults
+from alga_workflows_core.types.model import Model
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -12,13 +12,13 @@ from typing import Any, TypeVar, cast
 from fastapi import Request
 from pydantic import ValidationError
 
-from alga_workflows_core.definition import faults
-from alga_workflows_core.definition.model import Model
-from alga_workflows_core.definition.pointers import pointer
-from alga_workflows_core.definition.strict_json import loads
 from alga_workflows_core.errors import InputError
+from alga_workflows_core.types import faults
 from alga_workflows_core.types.json import Json
-from alga_workflows_core.validation.suggest import did_you_mean
+from alga_workflows_core.types.model import Model
+from alga_workflows_core.types.pointers import pointer
+from alga_workflows_core.types.strict_json import loads
+from alga_workflows_core.types.suggest import did_you_mean
 
 M = TypeVar("M", bound=Model)
 

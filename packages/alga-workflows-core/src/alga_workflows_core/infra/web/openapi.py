@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from fastapi import FastAPI
 
-from alga_workflows_core.api.problems import MEDIA_TYPE, Problem, Responses
-from alga_workflows_core.definition.model import Model
+from alga_workflows_core.infra.web.problems import MEDIA_TYPE, Problem, Responses
+from alga_workflows_core.types.model import Model
 
 _COMPONENT = "#/components/schemas/{model}"
 _KEY = "key"

@@ -8,9 +8,9 @@ from typing import Any, NoReturn, cast
 
 import rfc8785
 
-from alga_workflows_core.definition.strict_json import MAX_DEPTH, MAX_SAFE_INTEGER
 from alga_workflows_core.errors import InputError
 from alga_workflows_core.types.json import Json
+from alga_workflows_core.types.strict_json import MAX_DEPTH, MAX_SAFE_INTEGER
 
 _FIRST_WITH_EXPONENT = 1e21
 

@@ -12,9 +12,9 @@ from uuid import UUID
 
 from fastapi import Query
 
-from alga_workflows_core.definition.identifiers import DEFINITION_ID, EVENT_NAME
-from alga_workflows_core.definition.model import Model
 from alga_workflows_core.errors import InputError
+from alga_workflows_core.types.identifiers import DEFINITION_ID, EVENT_NAME
+from alga_workflows_core.types.model import Model
 
 R = TypeVar("R")
 T = TypeVar("T")

@@ -10,8 +10,7 @@ from typing import Annotated, Protocol, TypeAlias
 from fastapi import Depends, Request
 
 from alga_workflows_core.errors import AccessError
-from alga_workflows_core.infra.auth import Principal, Role, hash_key
-from alga_workflows_core.storage.unit_of_work import Storage
+from alga_workflows_core.infra.auth import KeyHolder, Principal, Role, hash_key
 
 _LOOPBACK_HOST = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
 
@@ -24,11 +23,20 @@ class Access(Protocol):
         ...
 
 
-class KeyAccess:
-    """Every request needs `Authorization: Bearer <key>`."""
+class Keys(Protocol):
+    """Where the hashes of API keys are kept."""
 
-    def __init__(self, storage: Storage) -> None:
-        self._storage = storage
+    async def authenticate(self, key_hash: str) -> KeyHolder | None:
+        """The holder of the key with this hash, unless it was revoked."""
+        ...
+
+
+class KeyAccess:
+    """Every request needs `Authorization: Bearer <key>`. `command` makes keys."""
+
+    def __init__(self, keys: Keys, *, command: str) -> None:
+        self._keys = keys
+        self._command = command
 
     async def principal(self, request: Request) -> Principal:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
@@ -36,10 +44,9 @@ class KeyAccess:
             raise AccessError(
                 "This needs an API key.",
                 authenticated=False,
-                remedy="Send it as `Authorization: Bearer <key>`; "
-                "`workflow-worker keys create` makes one.",
+                remedy=f"Send it as `Authorization: Bearer <key>`; `{self._command}` makes one.",
             )
-        holder = await self._storage.across.authenticate(hash_key(key.strip()))
+        holder = await self._keys.authenticate(hash_key(key.strip()))
         if holder is None:
             raise AccessError(
                 "This API key is unknown or was revoked.",

@@ -9,10 +9,10 @@ from typing import Any
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
-from alga_workflows_core.api import openapi
-from alga_workflows_core.api.access import Reader
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.metrics import Metrics
+from alga_workflows_core.infra.web import openapi
+from alga_workflows_core.infra.web.access import Reader
 
 
 def router(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from alga_workflows_core.definition.identifiers import WORDS
+from alga_workflows_core.types.identifiers import WORDS
 
 _SHOWN = 80
 _LONGEST = 280

@@ -2,6 +2,38 @@
 
 from __future__ import annotations
 
+# Roles belong to the cluster, not to the database: another database of the same cluster may have
+# made them already, or be making them now. A login that is no superuser has to be able to take on
+# both (the second to hand functions over to it), but inherits neither: without a tenant it sees
+# nothing.
+ROLES = """
+DO $$
+DECLARE wanted text;
+BEGIN
+    FOREACH wanted IN ARRAY ARRAY['alga_workflows', 'alga_workflows_scan'] LOOP
+        BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
+            END IF;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+        END;
+        IF EXISTS (SELECT FROM pg_roles WHERE rolname = wanted
+                   AND (rolsuper OR rolbypassrls OR rolcanlogin)) THEN
+            RAISE insufficient_privilege
+                USING MESSAGE = format('role %s is not NOSUPERUSER NOBYPASSRLS NOLOGIN', wanted);
+        END IF;
+        BEGIN
+            IF NOT pg_has_role(current_user, wanted, 'SET') THEN
+                EXECUTE format('GRANT %I TO CURRENT_USER WITH INHERIT FALSE, SET TRUE', wanted);
+            END IF;
+        EXCEPTION WHEN unique_violation THEN NULL;
+        END;
+    END LOOP;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO alga_workflows, alga_workflows_scan',
+                   current_schema());
+END $$;
+"""
+
 
 def tenant_tables(*tables: str, delete: bool = False) -> str:
     """Close tables with a `tenant` column to other tenants, and open them to the role of units of
