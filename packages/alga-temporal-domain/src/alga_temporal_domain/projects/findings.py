@@ -1,0 +1,49 @@
+"""What is wrong with a bundle, so that it is not activated."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from alga_workflows_core.types.model import Model
+
+
+class Rule(StrEnum):
+    """What was broken; the codes that API, rows and pages show."""
+
+    SYNTAX = "SYNTAX"
+    """A module is no Python."""
+    IMPORT_REFUSED = "IMPORT_REFUSED"
+    """A module is imported that project code may not have."""
+    CONSTRUCT_REFUSED = "CONSTRUCT_REFUSED"
+    """A name, attribute or construct that leads out of the project's own code."""
+    MODULE_SHADOWED = "MODULE_SHADOWED"
+    """A module of the bundle is called as one that others import."""
+    NAME_MISSING = "NAME_MISSING"
+    """The manifest names something that the code does not define."""
+    NAME_UNDECLARED = "NAME_UNDECLARED"
+    """The code defines something that the manifest does not name."""
+    NAME_DUPLICATE = "NAME_DUPLICATE"
+    """Two workflows, or two activities, have one name."""
+    NAME_RESERVED = "NAME_RESERVED"
+    """The name of a built-in activity."""
+    NOTHING_DEFINED = "NOTHING_DEFINED"
+    """Neither a workflow nor an activity."""
+    QUEUE_MISMATCH = "QUEUE_MISMATCH"
+    """The manifest names another queue than the project has."""
+    LOAD_FAILED = "LOAD_FAILED"
+    """The modules could not be imported, in time and with the memory that they may have."""
+    REPLAY_FAILED = "REPLAY_FAILED"
+    """A run that is under way would not go on with this code."""
+    UNSUPPORTED_LANGUAGE = "UNSUPPORTED_LANGUAGE"
+    """Stored, but not Python, which is all that workers run."""
+    HASH_MISMATCH = "HASH_MISMATCH"
+    """What is stored is not what was published under this hash."""
+
+
+class Finding(Model):
+    """One reason not to activate a bundle. `path` is a module's; `line` counts from 1."""
+
+    rule: Rule
+    message: str
+    path: str | None = None
+    line: int | None = None

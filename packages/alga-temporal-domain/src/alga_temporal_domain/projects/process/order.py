@@ -1,0 +1,57 @@
+"""What a project's process is told at its start: one JSON object over its control socket."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from alga_temporal_domain.projects.bundles import Bundle
+from alga_workflows_core.types.model import Model
+
+
+class TemporalTarget(Model):
+    """How the process connects. Secrets are in memory only, of this process and its supervisor."""
+
+    address: str
+    namespace: str
+    api_key: str | None = None
+    tls: bool = False
+    server_root_ca: str | None = None
+    """PEM."""
+    client_cert: str | None = None
+    client_key: str | None = None
+
+
+class WorkOrder(Model):
+    """Poll the project's queue with this code until told to stop, or the lease is over."""
+
+    kind: Literal["work"] = "work"
+    project_id: UUID
+    bundle_hash: str
+    """Held against the bundle once more before it is loaded."""
+    bundle: Bundle
+    queue: str
+    slot: int
+    epoch: int
+    identity: str
+    temporal: TemporalTarget
+    graceful_seconds: float = 10.0
+    """What running activities get to finish after a stop."""
+
+
+class CheckOrder(Model):
+    """Import the modules, tell what they define, end."""
+
+    kind: Literal["check"] = "check"
+    bundle: Bundle
+
+
+class ReplayOrder(Model):
+    """Replay histories with this code, tell which do not fit, end.
+
+    `histories`: by workflow id, as the JSON of `WorkflowHistory.to_json`.
+    """
+
+    kind: Literal["replay"] = "replay"
+    bundle: Bundle
+    histories: dict[str, str]
