@@ -26,9 +26,9 @@ from alga_workflows_core.infra.secrets.port import (
 )
 from alga_workflows_core.infra.secrets.settings import SecretSettings
 from alga_workflows_core.infra.settings import load
-from workflow_worker.settings import TENANT_PATTERN
+from alga_workflows_core.types import identifiers
 
-TENANTS = st.from_regex(re.compile(TENANT_PATTERN), fullmatch=True)
+TENANTS = st.from_regex(re.compile(identifiers.TENANT), fullmatch=True)
 NAMES = st.from_regex(re.compile(SECRET_NAME), fullmatch=True)
 
 # Neither is a name; each would lead somewhere else if it were taken as a path.
@@ -57,7 +57,7 @@ async def refused(provider: SecretProvider, tenant: str, name: str) -> AlgaError
 def test_names_are_those_of_definitions_and_tenants() -> None:
     """Whatever a document may name and a tenant may be called can be asked for, and no more."""
     assert f"^{NAME.pattern}$" == SECRET_NAME
-    assert f"^{TENANT.pattern}$" == TENANT_PATTERN
+    assert f"^{TENANT.pattern}$" == identifiers.TENANT
 
 
 @pytest.mark.parametrize(

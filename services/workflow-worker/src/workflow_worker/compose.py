@@ -26,6 +26,8 @@ from alga_workflows_core.infra.health import Check, HealthMonitor
 from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.http import HttpServer
 from alga_workflows_core.infra.metrics import Metrics, TemporalTelemetry, temporal_runtime
+from alga_workflows_core.infra.reach import reach_servers
+from alga_workflows_core.infra.stopping import unless_stopped
 from alga_workflows_core.infra.supervisor import (
     StateListener,
     Supervisor,
@@ -48,11 +50,9 @@ from alga_workflows_core.worker.poller import Poller
 from workflow_worker.base import Base, Mode
 from workflow_worker.ingress import parked_messages, stream_services, webhooks
 from workflow_worker.keeping import Keeping, keeping
-from workflow_worker.reach import reach_servers
 from workflow_worker.routing import Routing, activities, routing
 from workflow_worker.scheduling import ScheduledRuns, Scheduling
 from workflow_worker.settings import ServiceSettings
-from workflow_worker.stopping import unless_stopped
 
 log = structlog.get_logger()
 
@@ -76,7 +76,12 @@ async def serve(
         database = Database(settings.database)
         undo.push_async_callback(database.close)
         telemetry = telemetry or temporal_runtime()
-        reaching = reach_servers(settings, database, telemetry.runtime)
+        reaching = reach_servers(
+            database,
+            settings.temporal,
+            telemetry.runtime,
+            seconds=settings.process.start_timeout,
+        )
         client = await unless_stopped(stop, reaching)
         if client is None:
             return

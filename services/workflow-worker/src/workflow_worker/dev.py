@@ -17,13 +17,13 @@ from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.devstack import paths
 from alga_workflows_core.infra.devstack.stack import DevStack, StackInfo, find_running
 from alga_workflows_core.infra.http import HttpServer
+from alga_workflows_core.infra.stopping import INTERRUPTED, unless_stopped
 from alga_workflows_core.storage.migrate import SCHEMA
 from workflow_worker.base import Mode
 from workflow_worker.compose import serve
 from workflow_worker.desk import desk_server
 from workflow_worker.sample import SampleRun, run_sample
 from workflow_worker.settings import ServiceSettings
-from workflow_worker.stopping import INTERRUPTED, unless_stopped
 
 LOOPBACK = "127.0.0.0/8,::1/128"
 

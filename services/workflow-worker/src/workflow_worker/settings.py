@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, cast
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
 from alga_workflows_core.events.settings import EventSettings
 from alga_workflows_core.infra.egress.settings import EgressSettings
@@ -21,13 +21,11 @@ from alga_workflows_core.infra.settings import (
     Settings,
     TemporalSettings,
     load_all,
-    parse_database_url,
-    shown_url,
+    shown_settings,
 )
 from alga_workflows_core.runs.reconciler import ReconcilerSettings
 from alga_workflows_core.schedules.settings import ScheduleSettings
-
-TENANT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+from alga_workflows_core.types.identifiers import TENANT
 
 
 class DevSettings(Settings):
@@ -37,7 +35,7 @@ class DevSettings(Settings):
         str,
         Field(
             validation_alias="WORKFLOW_DEV_TENANT",
-            pattern=TENANT_PATTERN,
+            pattern=TENANT,
             description="Whose data requests without a key see under `dev`.",
         ),
     ] = "default"
@@ -85,18 +83,7 @@ class ServiceSettings:
         """Each variable and the value in effect, for people and without secrets."""
         shown: dict[str, str] = {}
         for part in fields(self):
-            settings: Settings = getattr(self, part.name)
-            for name, field in type(settings).model_fields.items():
-                variable = str(field.validation_alias)
-                shown[variable] = _shown(variable, getattr(settings, name))
+            shown.update(shown_settings(getattr(self, part.name)))
+        if self.redis.url is not None:
+            shown["WORKFLOW_REDIS_URL"] = shown_redis_url(self.redis.url.get_secret_value())
         return shown
-
-
-def _shown(variable: str, value: Any) -> str:
-    if isinstance(value, SecretStr) and variable == "WORKFLOW_REDIS_URL":
-        return shown_redis_url(value.get_secret_value())
-    if isinstance(value, SecretStr):
-        return shown_url(parse_database_url(value.get_secret_value()))
-    if isinstance(value, tuple):
-        return ",".join(str(part) for part in cast("tuple[object, ...]", value))
-    return "" if value is None else str(value)

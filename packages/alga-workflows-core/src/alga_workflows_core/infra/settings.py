@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from sqlalchemy.engine import URL, make_url
@@ -210,6 +210,26 @@ def load_all(*models: type[Any], environ: Mapping[str, str] | None = None) -> tu
             details={"faults": faults},
         )
     return tuple(loaded)
+
+
+def shown_settings(settings: Settings) -> dict[str, str]:
+    """Each variable and the value in effect, for people: of what is secret only that it is set, of
+    an address without its password."""
+    return {
+        str(field.validation_alias): _shown(getattr(settings, name))
+        for name, field in type(settings).model_fields.items()
+    }
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, SecretStr):
+        try:
+            return shown_url(parse_database_url(value.get_secret_value()))
+        except ValueError:
+            return "(set)"
+    if isinstance(value, tuple):
+        return ",".join(str(part) for part in cast("tuple[object, ...]", value))
+    return "" if value is None else str(value)
 
 
 def _describe(model: type[Settings], fault: Mapping[str, Any]) -> str:

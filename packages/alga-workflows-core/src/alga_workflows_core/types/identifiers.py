@@ -34,6 +34,9 @@ EVENT_NAME = r"^[A-Za-z][A-Za-z0-9_.:/-]{0,199}$"
 EVENT_PATH = rf"^({'|'.join(EVENT_FIELDS)})(\.[A-Za-z_$][A-Za-z0-9_$-]{{0,127}})*$"
 """The pattern of a path into an event."""
 
+TENANT = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""The pattern of a tenant's name."""
+
 LINE = r"^[^\x00-\x1f\x7f-\x9f]*$"
 """The pattern of text on one line, without control characters."""
 

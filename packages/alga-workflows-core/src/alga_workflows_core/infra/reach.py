@@ -12,8 +12,8 @@ from temporalio.runtime import Runtime
 
 from alga_workflows_core.errors import UnavailableError
 from alga_workflows_core.infra.database import Database
+from alga_workflows_core.infra.settings import TemporalSettings
 from alga_workflows_core.infra.temporal import connect
-from workflow_worker.settings import ServiceSettings
 
 log = structlog.get_logger()
 
@@ -24,17 +24,16 @@ ATTEMPT_SECONDS = 5.0
 SHORTEST_ATTEMPT_SECONDS = 0.5
 
 
-async def reach_servers(settings: ServiceSettings, database: Database, runtime: Runtime) -> Client:
+async def reach_servers(
+    database: Database, settings: TemporalSettings, runtime: Runtime, *, seconds: float
+) -> Client:
     """A client of Temporal, once both servers have answered.
 
-    UnavailableError names the one that did not within the start time-out, an ExceptionGroup both.
+    UnavailableError names the one that did not within `seconds`, an ExceptionGroup both.
     """
-    seconds = settings.process.start_timeout
     postgresql = asyncio.create_task(_reach(database.ping, seconds))
     temporal = asyncio.create_task(
-        _reach(
-            lambda timeout: connect(settings.temporal, runtime=runtime, timeout=timeout), seconds
-        )
+        _reach(lambda timeout: connect(settings, runtime=runtime, timeout=timeout), seconds)
     )
     try:
         await asyncio.wait({postgresql, temporal})
