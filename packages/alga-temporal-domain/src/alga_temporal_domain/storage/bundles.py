@@ -35,7 +35,9 @@ _PAGE = text("""
 """)
 _LATEST = text("""
     SELECT seq, hash, mode, ramp_percent, actor, reason, at FROM code_activations
-    WHERE tenant = :tenant AND project_id = :project_id ORDER BY seq DESC LIMIT :at_most
+    WHERE tenant = :tenant AND project_id = :project_id
+      AND (CAST(:before AS integer) IS NULL OR seq < :before)
+    ORDER BY seq DESC LIMIT :at_most
 """)
 _ACTIVATE = text("""
     INSERT INTO code_activations (tenant, project_id, seq, hash, mode, ramp_percent, actor, reason)
@@ -120,9 +122,16 @@ class Bundles:
         rows = await self._connection.execute(_PAGE, values)
         return [read(BundleRow, row) for row in rows]
 
-    async def activations(self, project_id: UUID, at_most: int) -> list[ActivationRow]:
-        """What was activated, the latest first."""
-        values = {"tenant": self._tenant, "project_id": project_id, "at_most": at_most}
+    async def activations(
+        self, project_id: UUID, at_most: int, *, before: int | None = None
+    ) -> list[ActivationRow]:
+        """What was activated, the latest first; only before the number `before`, if given."""
+        values = {
+            "tenant": self._tenant,
+            "project_id": project_id,
+            "before": before,
+            "at_most": at_most,
+        }
         rows = await self._connection.execute(_LATEST, values)
         return [read(ActivationRow, row) for row in rows]
 
