@@ -18,6 +18,14 @@ _ACTIVE = text("""
     WHERE tenant = :tenant AND project_id = :project_id AND is_active
     ORDER BY compiled_at, id
 """)
+_PROJECT = text("""
+    SELECT project_id FROM (
+        SELECT project_id, 0 AS rank FROM workflows WHERE tenant = :tenant AND id = :workflow_id
+        UNION ALL
+        SELECT project_id, 1 FROM workflow_compiled_code
+        WHERE tenant = :tenant AND workflow_id = :workflow_id
+    ) found ORDER BY rank LIMIT 1
+""")
 _CAME_OF_IT = text("""
     UPDATE workflow_compiled_code SET bundle_hash = :bundle_hash, findings = :findings
     WHERE tenant = :tenant AND id = ANY(:ids)
@@ -58,6 +66,12 @@ class CompiledCode:
         values = {"tenant": self._tenant, "project_id": project_id}
         rows = await self._connection.execute(_ACTIVE, values)
         return [read(CompiledCodeRow, row) for row in rows]
+
+    async def project_of(self, workflow_id: UUID) -> UUID | None:
+        """The project that a builder's workflow belongs to."""
+        values = {"tenant": self._tenant, "workflow_id": workflow_id}
+        row = (await self._connection.execute(_PROJECT, values)).one_or_none()
+        return None if row is None else row.project_id
 
     async def came_of_it(
         self, ids: list[UUID], *, bundle_hash: str | None, findings: list[dict[str, Any]] | None
