@@ -125,6 +125,17 @@ class StartRun(Model):
     wait: Annotated[float | None, Field(ge=0, le=60)] = None
 
 
+class RunView(Model):
+    """An execution by its ids in Temporal. `status` is Temporal's, in lower case; `result` and
+    `error` are null until it has ended, or if nobody waited for that."""
+
+    workflow_id: str
+    run_id: str
+    status: str
+    result: Json
+    error: str | None
+
+
 def project_view(row: ProjectRow) -> ProjectView:
     """What people see of a project."""
     same = set(ProjectView.model_fields) - {"queue", "desired"}

@@ -94,7 +94,9 @@ class ProjectCatalogue:
             await found(work, project_id)
             return await work.bundles.page(project_id, after, at_most)
 
-    async def activations(self, tenant: str, project_id: UUID, at_most: int) -> list[ActivationRow]:
+    async def activations(
+        self, tenant: str, project_id: UUID, before: int | None, at_most: int
+    ) -> list[ActivationRow]:
         """What was activated, the latest first."""
         async with self._storage.unit_of_work(tenant) as work:
             await found(work, project_id)

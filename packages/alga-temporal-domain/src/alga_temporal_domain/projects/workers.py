@@ -66,9 +66,7 @@ class WorkerDesk:
         async with self._storage.unit_of_work(tenant) as work:
             project = await found(work, project_id)
             if not project.is_active:
-                raise ConflictError(
-                    f"Project {project_id} is not active.", code="PROJECT_INACTIVE"
-                )
+                raise ConflictError(f"Project {project_id} is not active.", code="PROJECT_INACTIVE")
             await work.projects.wish(project_id, desired, restart=restart)
         return await self.state(tenant, project_id)
 

@@ -66,8 +66,9 @@ class Problem(Model):
     remedy: str | None = None
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error of `app` with a problem."""
+def install(app: FastAPI, *, listing: str = "/api/v1/openapi.json") -> None:
+    """Answer every error of `app` with a problem. `listing`: where its addresses are listed."""
+    app.state.listing = listing
     app.add_exception_handler(AlgaError, _on_alga_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_bad_parameters)
@@ -140,7 +141,7 @@ async def _on_unavailable(_request: Request, error: Exception) -> Response:
         HTTPStatus.SERVICE_UNAVAILABLE,
         code=UnavailableError.code,
         detail=f"{dependency} cannot be reached at the moment.",
-        remedy="Send the request again in a moment; GET /health says more to those with a key.",
+        remedy="Send the request again in a moment; the log says more.",
         headers={"Retry-After": "1"},
     )
 
@@ -160,7 +161,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         raise error
     status = HTTPStatus(error.status_code)
     remedies = {
-        HTTPStatus.NOT_FOUND: "GET /api/v1/openapi.json lists every address.",
+        HTTPStatus.NOT_FOUND: f"GET {request.app.state.listing} lists every address.",
         HTTPStatus.METHOD_NOT_ALLOWED: "The Allow header lists the methods of this address.",
     }
     return problem(

@@ -16,7 +16,11 @@ from alga_workflows_core.infra.web.access import Reader
 
 
 def router(
-    health: HealthMonitor, metrics: Metrics, sdk_metrics: Callable[[], Awaitable[bytes]]
+    health: HealthMonitor,
+    metrics: Metrics,
+    sdk_metrics: Callable[[], Awaitable[bytes]],
+    *,
+    details_path: str = "/health",
 ) -> APIRouter:
     """`/livez` and `/readyz` are open and say which part is not well, never why."""
     routes = APIRouter(tags=["process"])
@@ -36,7 +40,7 @@ def router(
             {"ready": snapshot["ready"], "checks": checks}, _status(snapshot["ready"])
         )
 
-    @routes.get("/health")
+    @routes.get(details_path)
     async def details(_caller: Reader) -> Response:
         """The same with addresses and errors."""
         snapshot: dict[str, Any] = {**health.snapshot()}
