@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from alga_temporal_domain.projects.bundles import Bundle
 from alga_workflows_core.types.model import Model
 
@@ -16,10 +18,14 @@ class TemporalTarget(Model):
     namespace: str
     api_key: str | None = None
     tls: bool = False
+    server_name: str | None = None
+    """Whose certificate it has to be, where that is not the address's host."""
     server_root_ca: str | None = None
     """PEM."""
     client_cert: str | None = None
     client_key: str | None = None
+    metadata: dict[str, str] = Field(default_factory=dict[str, str])
+    """Headers of every call."""
 
 
 class WorkOrder(Model):
