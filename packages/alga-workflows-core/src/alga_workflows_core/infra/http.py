@@ -21,18 +21,27 @@ _CLEAN_UP_SECONDS = 1.0
 class HttpServer:
     """Serves `app` on `host`:`port` (0: a free port) as a supervised service.
 
-    When it stops, requests under way get `grace` seconds (rounded up to whole ones). `port` and
-    `url` are known once it is ready. The application gets no lifespan events: whoever composes the
-    process starts and stops things as services.
+    `port_setting`: the variable that people set it by. When it stops, requests under way get
+    `grace` seconds (rounded up to whole ones). `port` and `url` are known once it is ready. The
+    application gets no lifespan events: whoever composes the process starts and stops things as
+    services.
     """
 
     def __init__(
-        self, app: ASGIApp, *, host: str, port: int, grace: float = 5.0, name: str = "http"
+        self,
+        app: ASGIApp,
+        *,
+        host: str,
+        port: int,
+        grace: float = 5.0,
+        name: str = "http",
+        port_setting: str = "PORT",
     ) -> None:
         self.name = name
         self._app = app
         self._host = host
         self._port = port
+        self._port_setting = port_setting
         self._grace = math.ceil(grace)
         self._stopping = False
         self._server: _Server | None = None
@@ -50,7 +59,7 @@ class HttpServer:
 
     async def run(self, ready: Callable[[], None]) -> None:
         """Serve until stopped; AlgaError if the address cannot be bound."""
-        listener = await _listen(self._host, self._port)
+        listener = await _listen(self._host, self._port, self._port_setting)
         # Kept for a restart: who was told the address must find the server there again.
         self._port = listener.getsockname()[1]
         config = uvicorn.Config(
@@ -105,7 +114,7 @@ class _Server(uvicorn.Server):
             await asyncio.wait(left, timeout=_CLEAN_UP_SECONDS)
 
 
-async def _listen(host: str, port: int) -> socket.socket:
+async def _listen(host: str, port: int, setting: str) -> socket.socket:
     """A listening socket; AlgaError that names the address and what to do."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(
@@ -113,7 +122,7 @@ async def _listen(host: str, port: int) -> socket.socket:
         )
     except (OSError, UnicodeError) as error:
         # UnicodeError: the name has an empty or an overlong part.
-        raise _cannot_listen(f"{host}:{port}", error) from error
+        raise _cannot_listen(f"{host}:{port}", setting, error) from error
     # `localhost` is often ::1 first; most clients try 127.0.0.1.
     family, kind, protocol, _, target = min(found, key=lambda entry: entry[0] != socket.AF_INET)
     listener = socket.socket(family, kind, protocol)
@@ -125,20 +134,21 @@ async def _listen(host: str, port: int) -> socket.socket:
         listener.setblocking(False)
     except OSError as error:
         listener.close()
-        raise _cannot_listen(f"{host}:{port}", error) from error
+        raise _cannot_listen(f"{host}:{port}", setting, error) from error
     return listener
 
 
-def _cannot_listen(address: str, error: OSError | UnicodeError) -> AlgaError:
+def _cannot_listen(address: str, setting: str, error: OSError | UnicodeError) -> AlgaError:
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         return AlgaError(
             f"The HTTP server cannot listen on {address}: another program already does.",
             code="ADDRESS_IN_USE",
-            remedy="Stop that program, or set PORT to another port (0: any free one).",
+            remedy=f"Stop that program, or set {setting} to another port (0: any free one).",
         )
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return AlgaError(
         f"The HTTP server cannot listen on {address}: {reason}.",
         code="ADDRESS_UNUSABLE",
-        remedy="Set WORKFLOW_HOST and PORT to an address of this machine that it may listen on.",
+        remedy=f"Set WORKFLOW_HOST and {setting} to an address of this machine that it may listen "
+        "on.",
     )

@@ -1,0 +1,39 @@
+"""How this process is run, and what everything in it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import httpx
+from temporalio.client import Client
+
+from alga_temporal_domain.projects.process.launcher import Launcher
+from alga_temporal_domain.storage.unit_of_work import DomainStorage
+from alga_workflows_core.infra.database import Database
+from alga_workflows_core.infra.hints import Hints
+from alga_workflows_core.infra.metrics import Metrics, TemporalTelemetry
+from temporal_worker.settings import ServiceSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mode:
+    """`open_tenant`: whose data this machine sees without a key."""
+
+    open_tenant: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """One process's. `guarded_http` reaches public addresses alone, `http` any."""
+
+    settings: ServiceSettings
+    mode: Mode
+    client: Client
+    database: Database
+    storage: DomainStorage
+    hints: Hints
+    guarded_http: httpx.AsyncClient
+    http: httpx.AsyncClient
+    launcher: Launcher
+    metrics: Metrics
+    telemetry: TemporalTelemetry

@@ -1,0 +1,138 @@
+"""`dev` and `demo`: everything on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from alga_temporal_domain.storage.schema import SCHEMA
+from alga_workflows_core.infra.database import Database
+from alga_workflows_core.infra.devstack import paths
+from alga_workflows_core.infra.devstack.stack import DevStack, StackInfo, find_running
+from alga_workflows_core.infra.stopping import INTERRUPTED, unless_stopped
+from temporal_worker.base import Mode
+from temporal_worker.client import service_client
+from temporal_worker.compose import serve
+from temporal_worker.sample import SampleResults, run_sample
+from temporal_worker.settings import ClientSettings, ServiceSettings
+
+
+def report(line: str) -> None:
+    """Progress goes to standard error; standard output belongs to results."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
+async def dev(stop: asyncio.Event) -> None:
+    """Serve until `stop`, on the servers that another `dev` runs, or on ones of its own. Data is
+    kept between starts."""
+    _settings(os.environ)
+    folder = paths.state_folder()
+    async with AsyncExitStack() as undo:
+        running = find_running(folder)
+        if running is None:
+            stack = await unless_stopped(stop, DevStack.start(folder, report=report))
+            if stack is None:
+                return
+            undo.push_async_callback(stack.stop)
+            running = stack.info
+        else:
+            report(f"Using the servers of process {running.pid}: {running.summary}")
+        settings = await unless_stopped(stop, _prepare(os.environ, running))
+        if settings is None:
+            return
+        async with _serving(settings, stop) as url:
+            if url is not None:
+                _show(url, running.temporal_ui)
+
+
+async def demo(stop: asyncio.Event, *, as_json: bool) -> int:
+    """Run both sample workflows, print what they gave, leave nothing behind; the exit status.
+
+    The servers are started for them alone, unless DATABASE_URL and TEMPORAL_ADDRESS name others.
+    """
+    environ = {**os.environ, "WORKER_SERVICE_PORT": "0"}
+    _settings(environ)
+    with tempfile.TemporaryDirectory(prefix="alga-demo-", ignore_cleanup_errors=True) as folder:
+        starting = DevStack.start(Path(folder), report=report, durable=False)
+        stack = await unless_stopped(stop, starting)
+        if stack is None:
+            return INTERRUPTED
+        async with stack:
+            results = await _results(environ, stack.info, stop)
+    if results is None:
+        return INTERRUPTED
+    sys.stdout.write(json.dumps(results.as_json()) if as_json else results.as_text())
+    sys.stdout.write("\n")
+    return 0 if results.ok else 1
+
+
+async def _results(
+    environ: Mapping[str, str], stack: StackInfo, stop: asyncio.Event
+) -> SampleResults | None:
+    """Serve until the sample has run; None if `stop` came first."""
+    settings = await unless_stopped(stop, _prepare(environ, stack))
+    if settings is None:
+        return None
+    async with _serving(settings, stop) as url:
+        if url is None:
+            return None
+        async with service_client(ClientSettings(url=url)) as client:
+            results = await unless_stopped(stop, run_sample(client))
+        stop.set()
+    return results
+
+
+def _show(url: str, ui: str | None) -> None:
+    report(f"\nPage and API: {url} (from this machine without a key)")
+    if ui is not None:
+        report(f"Temporal UI:  {ui}")
+    report("`temporal-worker projects publish DIR --watch` publishes a folder on each save.")
+    report("Ctrl-C stops everything; the data is kept.\n")
+
+
+def _settings(environ: Mapping[str, str], stack: StackInfo | None = None) -> ServiceSettings:
+    """Settings for the servers of `stack`.
+
+    Without one only to raise SettingsError before anything is started.
+    """
+    local = {**environ}
+    named = environ.get("DATABASE_URL", "").strip()
+    local["DATABASE_URL"] = (named or "postgresql:///") if stack is None else stack.database_url
+    if local["DATABASE_URL"] != named:
+        local["DATABASE_DIRECT_URL"] = ""  # it is another database's
+    if stack is not None:
+        local["TEMPORAL_ADDRESS"] = stack.temporal_address
+    return ServiceSettings.load(local)
+
+
+async def _prepare(environ: Mapping[str, str], stack: StackInfo) -> ServiceSettings:
+    """Bring the database of `stack` to the present schema."""
+    settings = _settings(environ, stack)
+    database = Database(settings.database)
+    try:
+        await database.ping()
+        await SCHEMA.migrate(database)
+    finally:
+        await database.close()
+    return settings
+
+
+@asynccontextmanager
+async def _serving(settings: ServiceSettings, stop: asyncio.Event) -> AsyncGenerator[str | None]:
+    """The service's URL; None if `stop` came first. The block's end waits until `stop`.
+
+    What makes serving fail ends the block and is raised, as an ExceptionGroup.
+    """
+    url = asyncio.get_running_loop().create_future()
+    mode = Mode(open_tenant=settings.dev.tenant)
+    async with asyncio.TaskGroup() as group:
+        serving = group.create_task(serve(settings, stop=stop, mode=mode, on_ready=url.set_result))
+        await asyncio.wait({serving, url}, return_when=asyncio.FIRST_COMPLETED)
+        yield url.result() if url.done() else None
