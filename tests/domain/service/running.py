@@ -74,9 +74,7 @@ class RunningService:
         """A new key of the tenant."""
         key = generate_key()
         async with self.storage.unit_of_work(TENANT) as work:
-            await work.api_keys.add(
-                uuid4(), name="test", role=role.label, key_hash=hash_key(key)
-            )
+            await work.api_keys.add(uuid4(), name="test", role=role.label, key_hash=hash_key(key))
         return key
 
     async def activations(self, project: str) -> list[dict[str, Any]]:
@@ -101,9 +99,7 @@ async def running_service(
             )
             async with asyncio.timeout(PATIENCE):
                 address = await url
-            async with httpx.AsyncClient(
-                base_url=address, timeout=60, trust_env=False
-            ) as http:
+            async with httpx.AsyncClient(base_url=address, timeout=60, trust_env=False) as http:
                 yield RunningService(
                     url=address,
                     http=http,

@@ -84,9 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         add, "check", brief(_check), "say what is configured and what can be reached"
     )
     check.add_argument("--json", action="store_true", help="print one JSON object instead")
-    add_command(
-        add, "migrate", brief(_migrate), "bring the database to the schema of this release"
-    )
+    add_command(add, "migrate", brief(_migrate), "bring the database to the schema of this release")
     add_project_commands(add)
     add_key_commands(add, KeyDesk(admin.api_keys, command="temporal-worker"))
     return parser

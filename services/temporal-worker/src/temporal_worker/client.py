@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -80,7 +81,7 @@ class ServiceClient:
 @asynccontextmanager
 async def service_client(settings: ClientSettings) -> AsyncGenerator[ServiceClient]:
     """A client of the service that the settings name."""
-    headers = {}
+    headers: dict[str, str] = {}
     if settings.key is not None:
         headers["authorization"] = f"Bearer {settings.key.get_secret_value()}"
     address = settings.url.rstrip("/")
@@ -97,7 +98,7 @@ def _refusal(answer: httpx.Response) -> AlgaError:
         told = {}
     said = told.get("detail") or told.get("error") or answer.text[:1000] or answer.reason_phrase
     lines = [f"  - {_finding(each)}" for each in told.get("findings", [])]
-    kind = NotFoundError if answer.status_code == httpx.codes.NOT_FOUND else AlgaError
+    kind = NotFoundError if answer.status_code == HTTPStatus.NOT_FOUND else AlgaError
     return kind("\n".join([said, *lines]), code=told.get("code"), remedy=told.get("remedy"))
 
 

@@ -103,9 +103,7 @@ def _compose(
     judge = CodeJudge(parts.launcher)
     limits = settings.limits.limits
     publishing = Publishing(storage=parts.storage, reads=judge, judges=judge, limits=limits)
-    collector = Collector(
-        storage=parts.storage, publishing=publishing, reads=judge, limits=limits
-    )
+    collector = Collector(storage=parts.storage, publishing=publishing, reads=judge, limits=limits)
     collect = PeriodicService(
         "code-collector", COLLECT_SECONDS, collector.collect_due, backoff=Backoff(longest=5.0)
     )
@@ -153,9 +151,7 @@ def _health(parts: Parts) -> HealthMonitor:
     """Watches the two servers that every request needs."""
     return HealthMonitor(
         [
-            Check(
-                name="postgresql", probe=parts.database.ping, address=parts.database.address
-            ),
+            Check(name="postgresql", probe=parts.database.ping, address=parts.database.address),
             Check(
                 name="temporal",
                 probe=lambda: describe_namespace(parts.client),

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from alga_workflows_core.errors import AlgaError, InputError
+from alga_workflows_core.errors import AlgaError
 from alga_workflows_core.infra.command_line import AddParser, add_command, brief
 from alga_workflows_core.infra.settings import LogSettings, load_all
 from temporal_worker.client import ServiceClient, service_client
@@ -29,7 +29,7 @@ def add_project_commands(add: AddParser) -> None:
     publish = add_command(
         add_project, "publish", brief(_publish), "publish a folder of Python modules"
     )
-    publish.add_argument("folder", type=Path, metavar="DIR")
+    publish.add_argument("folder", type=_folder, metavar="DIR")
     which = publish.add_mutually_exclusive_group()
     which.add_argument("--project", metavar="ID", help="the project's id")
     which.add_argument("--name", help="the project's name; it is made if there is none")
@@ -51,6 +51,13 @@ def add_project_commands(add: AddParser) -> None:
     logs.add_argument("--limit", type=int, default=100, help="lines to begin with (1 to 500)")
 
 
+def _folder(text: str) -> Path:
+    path = Path(text).resolve()
+    if not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no folder")
+    return path
+
+
 @asynccontextmanager
 async def _client() -> AsyncGenerator[ServiceClient]:
     settings, _ = load_all(ClientSettings, LogSettings)
@@ -60,8 +67,6 @@ async def _client() -> AsyncGenerator[ServiceClient]:
 
 async def _publish(options: argparse.Namespace) -> int:
     folder: Path = options.folder
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder.", path="DIR")
     async with _client() as client:
         project = await _project(client, options)
         seen = times(folder)
@@ -79,7 +84,7 @@ async def _publish(options: argparse.Namespace) -> int:
 async def _project(client: ServiceClient, options: argparse.Namespace) -> str:
     if options.project:
         return await client.project(options.project)
-    return await client.project_or_new(options.name or options.folder.resolve().name)
+    return await client.project_or_new(options.name or options.folder.name)
 
 
 async def _publish_once(

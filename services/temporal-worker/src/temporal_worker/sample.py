@@ -84,9 +84,7 @@ async def run_sample(client: ServiceClient) -> SampleResults:
     await client.worker("start", project)
     started = time.monotonic()
     simple = await _run(client, address, "simpleTestWorkflow", MESSAGE)
-    activities = await _run(
-        client, address, "testSampleActivities", {"testMessage": MESSAGE}
-    )
+    activities = await _run(client, address, "testSampleActivities", {"testMessage": MESSAGE})
     return SampleResults(
         project_id=project,
         simple=simple,

@@ -7,7 +7,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Request, Response
-from pydantic import ValidationError
 
 from alga_temporal_domain.api.views import (
     Activate,
@@ -30,7 +29,6 @@ from alga_temporal_domain.projects.publishing import (
     PINNED,
     Activation,
     Publishing,
-    not_a_bundle,
 )
 from alga_workflows_core.infra.web import openapi
 from alga_workflows_core.infra.web.access import Author, Operator, Reader
@@ -196,7 +194,4 @@ def _add_activations(
 def _bundle(body: NewBundle, publishing: Publishing) -> Bundle:
     if body.manifest is None:
         return publishing.bundle_of(body.files)
-    try:
-        return Bundle(manifest=body.manifest, files=body.files)
-    except ValidationError as error:
-        raise not_a_bundle(error) from error
+    return publishing.bundle_with(body.files, body.manifest.model_dump(exclude_none=True))

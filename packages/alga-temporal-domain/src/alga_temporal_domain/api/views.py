@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from alga_temporal_domain.projects.bundles import Manifest
+from alga_temporal_domain.projects.bundles import Limits, Manifest
 from alga_temporal_domain.storage.bundles import ActivationRow, BundleRow
 from alga_temporal_domain.storage.projects import ProjectRow
 from alga_workflows_core.types.json import Json
@@ -57,11 +57,20 @@ class ProjectView(Model):
     last_execution_at: datetime | None
 
 
+class NewManifest(Model):
+    """What the code has to offer. `limits` absent: those that this service gives."""
+
+    workflows: list[str] = Field(default_factory=list[str])
+    activities: list[str] = Field(default_factory=list[str])
+    queue: str | None = None
+    limits: Limits | None = None
+
+
 class NewBundle(Model):
     """Modules by their paths. `manifest` absent: it is read from the code."""
 
     files: dict[str, str]
-    manifest: Manifest | None = None
+    manifest: NewManifest | None = None
 
 
 class PublishedView(Model):

@@ -73,6 +73,15 @@ class Publishing:
             raise not_a_bundle(error) from error
         return empty.model_copy(update={"manifest": manifest})
 
+    def bundle_with(self, files: dict[str, str], manifest: dict[str, Any]) -> Bundle:
+        """Modules with a manifest of their own; limits that it does not have are ours. InputError
+        if they are no bundle."""
+        try:
+            limited = Manifest.model_validate({"limits": self._limits, **manifest})
+            return Bundle(manifest=limited, files=files)
+        except ValidationError as error:
+            raise not_a_bundle(error) from error
+
     async def publish(self, tenant: str, project_id: UUID, bundle: Bundle, actor: str) -> Published:
         """Keep `bundle`, unless it is kept already. FindingsError says why it cannot be run."""
         async with self._storage.unit_of_work(tenant) as work:
