@@ -19,7 +19,9 @@ PAGE = ROOT / "docs" / "reference" / "settings.md"
 ROW = re.compile(r"^\| `(?P<name>[A-Z_]+)` \| (`(?P<default>[^`]*)`)? ?\| (?P<meaning>.+) \|$")
 
 # Variables have these prefixes, codes of errors have not.
-VARIABLE = re.compile(r"(WORKFLOW|DATABASE|TEMPORAL|LOG|XDG|NO|SSL)_[A-Z_]+|PORT")
+VARIABLE = re.compile(
+    r"(WORKFLOW|WORKER|DATABASE|TEMPORAL|LOG|XDG|NO|SSL|MAX|SUPABASE)_[A-Z_]+|PORT"
+)
 # They look like variables, and are codes of errors and findings.
 CODES = {
     "DATABASE_PRIVILEGES",
