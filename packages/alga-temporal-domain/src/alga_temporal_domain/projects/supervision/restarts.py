@@ -8,7 +8,6 @@ from datetime import timedelta
 
 from alga_workflows_core.infra.supervisor import Backoff
 
-
 BACKOFF = Backoff(first=1.0, longest=60.0, reset_after=300.0)
 
 
