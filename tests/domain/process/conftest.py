@@ -15,9 +15,10 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from alga_temporal_domain.projects.bundles import Bundle, Limits, Manifest
+from alga_temporal_domain.projects.calling import Broker, NoBroker
 from alga_temporal_domain.projects.names import build_id, deployment_name
-from alga_temporal_domain.projects.process.answering import Broker, NoBroker
 from alga_temporal_domain.projects.process.children import Child
+from alga_temporal_domain.projects.process.endings import Ending
 from alga_temporal_domain.projects.process.launcher import Launcher
 from alga_temporal_domain.projects.process.order import TemporalTarget, WorkOrder
 from alga_temporal_domain.projects.process.statistics import Stats
@@ -96,7 +97,7 @@ def bundle(
         manifest=Manifest(
             workflows=workflows, activities=activities, limits=Limits(memory_mb=memory_mb)
         ),
-        files={"code.py": source},
+        files={"project_code.py": source},
     )
 
 
@@ -193,6 +194,12 @@ class Project:
             child.kill()
         for child in self.children:
             await child.ended()
+
+
+async def end_of(child: Child) -> Ending:
+    """How it ends, which has to be soon."""
+    async with asyncio.timeout(DEADLINE):
+        return await child.ended()
 
 
 @asynccontextmanager

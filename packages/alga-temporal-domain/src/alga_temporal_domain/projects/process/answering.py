@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
 
 import structlog
 from pydantic import ValidationError
 
+from alga_temporal_domain.projects.calling import Broker, CallError
 from alga_temporal_domain.projects.process.frames import Call, CallFault, Result, line
 from alga_workflows_core.errors import AlgaError, UnavailableError
-from alga_workflows_core.types.json import Json
 
 log = structlog.get_logger()
 
@@ -22,31 +21,6 @@ WAITING = 256
 """Calls of one child that may wait for their turn; further ones are refused."""
 
 _LONGEST_MESSAGE = 2000
-
-
-class CallError(AlgaError):
-    """A call has no answer. `error_code` becomes the type of the activity's error."""
-
-    code = "CALL_FAILED"
-
-    def __init__(self, message: str, *, code: str, retryable: bool = False) -> None:
-        super().__init__(message, code=code)
-        self.retryable = retryable
-
-
-class Broker(Protocol):
-    """Answers the calls of one project's processes; several at a time."""
-
-    async def answer(self, name: str, arguments: dict[str, Any]) -> Json:
-        """The activity's result. CallError (or any AlgaError) when there is none."""
-        ...
-
-
-class NoBroker:
-    """For processes that have nothing to ask for."""
-
-    async def answer(self, name: str, arguments: dict[str, Any]) -> Json:  # noqa: ARG002
-        raise CallError(f"{name} is not available here.", code="NOT_AVAILABLE")
 
 
 class Answers:

@@ -13,7 +13,8 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
-from alga_temporal_domain.projects.process.answering import Answers, Broker
+from alga_temporal_domain.projects.calling import Broker
+from alga_temporal_domain.projects.process.answering import Answers
 from alga_temporal_domain.projects.process.deadline import DeadlineWriter
 from alga_temporal_domain.projects.process.endings import Ending, EndingKind, Seen, ending_of
 from alga_temporal_domain.projects.process.forks import Forked, Forks, resident
@@ -35,9 +36,6 @@ from alga_temporal_domain.projects.process.statistics import Stats
 from alga_workflows_core.errors import AlgaError
 
 log = structlog.get_logger()
-
-SILENCE = 15
-"""Seconds without a frame after which a process counts as hung."""
 
 _MARGIN = 3.0
 _DRAIN = 1.0
@@ -86,6 +84,7 @@ class Child:
         listening: Listening,
         memory: int,
         graceful_seconds: float,
+        silence: int,
     ) -> None:
         self._forks = forks
         self._forked = forked
@@ -93,6 +92,7 @@ class Child:
         self._listening = listening
         self._memory = memory
         self._graceful = graceful_seconds
+        self._longest_silence = silence
         self._answers = Answers(broker, self._send)
         self._silent = 0
         self._stop_wanted = False
@@ -154,7 +154,7 @@ class Child:
     async def _first(self, wanted: asyncio.Future[Any], seconds: float) -> None:
         futures: set[asyncio.Future[Any]] = {wanted, self._ending}
         await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if wanted.done():
+        if wanted.done() and not wanted.cancelled():
             return
         if self._ending.done():
             raise EndedError(self._ending.result())
@@ -203,8 +203,8 @@ class Child:
             # Who was stopped itself has heard nothing, and cannot say whether there was silence.
             if time.monotonic() - began < 2 * _WATCH_EVERY:
                 self._silent += 1
-            if self._silent >= SILENCE:
-                self._decide(EndingKind.HUNG, f"it said nothing for {SILENCE} seconds")
+            if self._silent >= self._longest_silence:
+                self._decide(EndingKind.HUNG, f"it said nothing for {self._silent} seconds")
             if (resident(self.pid) or 0) > self._memory:
                 self._decide(
                     EndingKind.OUT_OF_MEMORY, "it took more memory than it may have and was killed"

@@ -65,15 +65,18 @@ def obey(deadline: DeadlineReader) -> None:
     """
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
-    threading.Thread(target=_pass_on, args=(deadline,), name="deadline", daemon=True).start()
+    armed = _arm(deadline.get(), None)
+    threading.Thread(target=_pass_on, args=(deadline, armed), name="deadline", daemon=True).start()
 
 
-def _pass_on(deadline: DeadlineReader) -> None:
-    armed: float | None = None
+def _pass_on(deadline: DeadlineReader, armed: float | None) -> None:
     while True:
-        wanted = deadline.get()
-        if wanted is not None and wanted != armed:
-            left = wanted - time.monotonic()
-            signal.setitimer(signal.ITIMER_REAL, max(left, 0.001))
-            armed = wanted
         time.sleep(_INTERVAL)
+        armed = _arm(deadline.get(), armed)
+
+
+def _arm(wanted: float | None, armed: float | None) -> float | None:
+    if wanted is not None and wanted != armed:
+        # Zero would disarm it.
+        signal.setitimer(signal.ITIMER_REAL, max(wanted - time.monotonic(), 0.001))
+    return wanted

@@ -14,8 +14,8 @@ from pathlib import Path
 import structlog
 
 from alga_temporal_domain.projects.bundles import Bundle
+from alga_temporal_domain.projects.calling import Broker, NoBroker
 from alga_temporal_domain.projects.findings import Finding, Rule
-from alga_temporal_domain.projects.process.answering import Broker, NoBroker
 from alga_temporal_domain.projects.process.children import (
     Child,
     EndedError,
@@ -32,6 +32,9 @@ from alga_temporal_domain.projects.process.statistics import Stats
 from alga_workflows_core.errors import FindingsError, TooLargeError, UnavailableError
 
 log = structlog.get_logger()
+
+SILENCE = 15
+"""Seconds without a word of it after which a process is killed as hung."""
 
 _MEGABYTE = 1024 * 1024
 _SDK_MEMORY = 64 * _MEGABYTE
@@ -53,13 +56,15 @@ class Launcher:
     """A service (`infra.supervisor`): processes can be had while it runs, and end with it.
 
     `first_uid`: the first of 10,000 user ids that belong to nobody, one for each process; needs
-    root.
+    root. `silence`: seconds without a frame after which a process counts as hung; they tell
+    statistics every five.
     """
 
     name = "project-processes"
 
-    def __init__(self, *, first_uid: int | None = None) -> None:
+    def __init__(self, *, first_uid: int | None = None, silence: int = SILENCE) -> None:
         self._first_uid = first_uid
+        self._silence = silence
         self._forks: Forks | None = None
         self._available = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -219,6 +224,7 @@ class Launcher:
             + _SDK_MEMORY
             + order.bundle.manifest.limits.memory_mb * _MEGABYTE,
             graceful_seconds=graceful_seconds,
+            silence=self._silence,
         )
         if uid is not None:
             self._users.add(uid)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from temporalio import activity, workflow
-from temporalio.exceptions import FailureError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
@@ -162,6 +162,11 @@ class _MeasuredActivity(ActivityInboundInterceptor):
         try:
             result = await super().execute_activity(input)
             ok = True
+        except SystemExit as error:
+            # It would end the process, and with it whatever else runs there.
+            raise ApplicationError(
+                f"The activity called exit({error.code!r}).", type="EXIT", non_retryable=True
+            ) from None
         finally:
             name = activity.info().activity_type
             self._collector.end(name, time.monotonic() - began, ok=ok)

@@ -54,8 +54,17 @@ def run(order: WorkOrder, channel: Channel, collector: Collector, walls: tuple[s
     if isinstance(loaded, tuple):
         channel.send(Failed(message="The modules cannot be imported.", findings=loaded))
         return BAD_BUNDLE
-    work = _Work(order, channel, collector, loaded)
-    return asyncio.run(work.run(walls, load_ms=(time.monotonic() - began) * 1000))
+    load_ms = (time.monotonic() - began) * 1000
+    # Neither `asyncio.run` nor a close: both would wait for what is left, and the process ends.
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        work = _Work(order, channel, collector, loaded)
+        return loop.run_until_complete(work.run(walls, load_ms=load_ms))
+    except SystemExit as error:
+        said = f"The code ended the process with exit({error.code!r})."[:_LONGEST_MESSAGE]
+        channel.send(Failed(message=said))
+        return FAILED
 
 
 class _Work:
