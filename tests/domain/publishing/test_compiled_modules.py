@@ -34,7 +34,10 @@ def test_each_workflow_has_a_package_of_its_own() -> None:
             "with workflow.unsafe.imports_passed_through():\n    from .activities import (\n  a)\n",
         ),
         ("é = 1; from activities import a\n", "é = 1; from .activities import a\n"),
-        ("x = '\u2028'\r\nfrom activities import a\r\n", "x = '\u2028'\r\nfrom .activities import a\r\n"),
+        (
+            "x = '\u2028'\r\nfrom activities import a\r\n",
+            "x = '\u2028'\r\nfrom .activities import a\r\n",
+        ),
         ("import activities_of_others\n", "import activities_of_others\n"),
         ("no python at all (\n", "no python at all (\n"),
     ],

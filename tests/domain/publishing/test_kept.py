@@ -40,9 +40,7 @@ async def test_files_belong_to_their_project(storage: DomainStorage) -> None:
     assert await files.read(ONE, "a.txt") is None
 
 
-async def test_files_have_limits(
-    storage: DomainStorage, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_files_have_limits(storage: DomainStorage, monkeypatch: pytest.MonkeyPatch) -> None:
     """One by one and together; replacing a file frees what it took."""
     files = KeptFiles(storage)
     await files.write(ONE, "most", bytes(kept.LARGEST_FILE))

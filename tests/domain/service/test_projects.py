@@ -157,7 +157,7 @@ async def test_what_was_changed_is_not_activated(service: RunningService) -> Non
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         await connection.execute("SET session_replication_role = replica")
         await connection.execute(
-            "UPDATE alga_domain.code_bundles SET files = '{\"workflows.py\": \"x = 1\"}'"
+            'UPDATE alga_domain.code_bundles SET files = \'{"workflows.py": "x = 1"}\''
             " WHERE hash = %s AND project_id = %s",
             [bundle_hash, project],
         )

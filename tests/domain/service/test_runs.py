@@ -47,9 +47,7 @@ async def test_the_worker_starts_in_time(sample: SampleResults) -> None:
     assert sample.start_seconds < 5
 
 
-async def test_the_same_id_is_the_same_run(
-    service: RunningService, sample: SampleResults
-) -> None:
+async def test_the_same_id_is_the_same_run(service: RunningService, sample: SampleResults) -> None:
     """While it runs and when it has ended, by the body's id and by the header's."""
     for sent in ({"id": uuid4().hex}, {}):
         headers = {} if sent else {"idempotency-key": uuid4().hex}

@@ -124,11 +124,11 @@ class ProjectSupervisor:
 
     async def _take(self, claimed: list[Grant]) -> None:
         # Where what was lost is ending still, the slot is claimed again later.
-        ending = [grant for grant in claimed if grant.key in self._keepers]
-        if ending:
-            await self._leases.release(ending)
+        ending = self._keepers.keys() if not self._stopping.is_set() else {g.key for g in claimed}
+        if unused := [grant for grant in claimed if grant.key in ending]:
+            await self._leases.release(unused)
         for grant in claimed:
-            if grant.key in self._keepers:
+            if grant in unused:
                 continue
             keeper = SlotKeeper(self._means, grant)
             keeper.task.add_done_callback(lambda _task: self.poke())

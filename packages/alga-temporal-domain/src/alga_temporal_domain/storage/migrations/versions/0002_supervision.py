@@ -214,7 +214,7 @@ CREATE FUNCTION renew_slots(
         extract(epoch FROM w.retry_at - clock_timestamp())::double precision,
         (SELECT o.holder FROM supervisors o, seen
          WHERE o.holder = preferred_supervisor(r.project_id, r.number)
-           AND o.projects + 1 < seen.projects)
+           AND o.holder <> by_holder AND o.projects + 1 < seen.projects)
     FROM renewed r LEFT JOIN wanted_slots w USING (project_id, hash, number)
 $$;
 

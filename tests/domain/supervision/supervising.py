@@ -1,0 +1,104 @@
+"""A supervisor with processes that do nothing but live; as a program, one in a process of its own.
+
+`python -m tests.domain.supervision.supervising FOLDER TTL` with DATABASE_URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from alga_temporal_domain.projects.process.answering import NoBroker
+from alga_temporal_domain.projects.process.order import TemporalTarget
+from alga_temporal_domain.projects.supervision.children import Launcher
+from alga_temporal_domain.projects.supervision.leases import Grant, Leases, new_holder
+from alga_temporal_domain.projects.supervision.log_lines import LogLines
+from alga_temporal_domain.projects.supervision.means import Means, Routing
+from alga_temporal_domain.projects.supervision.restarts import Restarts
+from alga_temporal_domain.projects.supervision.settings import SupervisionSettings
+from alga_temporal_domain.projects.supervision.statistics import Statistics
+from alga_temporal_domain.projects.supervision.supervisor import ProjectSupervisor
+from alga_temporal_domain.storage.unit_of_work import DomainStorage
+from alga_workflows_core.infra.database import Database
+from alga_workflows_core.infra.hints import Hints
+from alga_workflows_core.infra.settings import DatabaseSettings, load
+from alga_workflows_core.infra.supervisor import (
+    Backoff,
+    Supervisor,
+    exit_process,
+    install_signal_handlers,
+)
+from tests.domain.supervision.sleepers import Sleepers
+
+QUICK = Restarts(backoff=Backoff(first=0.05, longest=0.2, reset_after=60.0))
+
+
+class Nowhere:
+    """For processes that need no Temporal."""
+
+    async def tell(self, grant: Grant) -> None:
+        """Nobody has to know."""
+
+    async def answers(self) -> bool:
+        """Nothing is missing."""
+        return True
+
+
+def means(
+    storage: DomainStorage,
+    settings: SupervisionSettings,
+    launcher: Launcher,
+    *,
+    routing: Routing | None = None,
+    temporal: str = "nowhere:1",
+    namespace: str = "default",
+) -> Means:
+    """All that a supervisor needs."""
+    holder = new_holder()
+    return Means(
+        storage=storage,
+        settings=settings,
+        restarts=QUICK,
+        launcher=launcher,
+        routing=routing or Nowhere(),
+        broker_of=lambda _tenant, _project: NoBroker(),
+        temporal=TemporalTarget(address=temporal, namespace=namespace),
+        statistics=Statistics(storage, holder=holder),
+        lines=LogLines(storage),
+        holder=holder,
+        host="here",
+        starts=asyncio.Semaphore(settings.starts_at_once),
+    )
+
+
+@asynccontextmanager
+async def supervised(of: Means, database: DatabaseSettings) -> AsyncGenerator[ProjectSupervisor]:
+    """A supervisor at work, with hints."""
+    hints = Hints(of.storage.database, database)
+    supervisor = ProjectSupervisor(of, Leases(of.storage, of.settings, holder=of.holder), hints)
+    stop = asyncio.Event()
+    running = asyncio.create_task(Supervisor([hints, supervisor], stop_timeout=20).run(stop))
+    try:
+        yield supervisor
+    finally:
+        stop.set()
+        await running
+
+
+async def _main(folder: Path, ttl: float) -> None:
+    stop = asyncio.Event()
+    install_signal_handlers(stop)
+    settings = load(DatabaseSettings)
+    database = Database(settings)
+    leases = SupervisionSettings(ttl=ttl, tick=ttl / 5, margin=ttl / 5)
+    async with supervised(means(DomainStorage(database), leases, Sleepers(folder)), settings):
+        await stop.wait()
+    await database.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(Path(sys.argv[1]), float(sys.argv[2])))
+    exit_process(0)
