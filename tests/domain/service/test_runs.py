@@ -12,6 +12,20 @@ from temporal_worker.sample import MESSAGE, SampleResults, run_sample
 from tests.domain.service.running import RunningService, eventually, workflow
 
 
+FAILING = {
+    "workflows.py": """
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+@workflow.defn(name="fail")
+class Fail:
+    @workflow.run
+    async def run(self) -> None:
+        raise ApplicationError("no luck")
+"""
+}
+
+
 @pytest_asyncio.fixture(scope="module")
 async def sample(service: RunningService) -> SampleResults:
     """The document's two workflows, run to their ends."""
@@ -69,12 +83,13 @@ async def test_an_unknown_workflow_is_not_found(
     assert "simpleTestWorkflow" in answer.json()["remedy"]
 
 
-async def test_a_failure_is_told(service: RunningService, sample: SampleResults) -> None:
+async def test_a_failure_is_told(service: RunningService) -> None:
     """With what the code has raised."""
-    body = {"input": {}, "wait": 20}
-    failed = await run(service, sample.project_id, "simpleTestWorkflow", **body)
+    project = await service.active_project(FAILING)
+    await service.ask("POST", "/workers/start", {"projectId": project})
+    failed = await run(service, project, "fail", wait=20)
     assert (failed["status"], failed["result"]) == ("failed", None)
-    assert failed["error"]
+    assert "no luck" in failed["error"]
 
 
 async def test_what_workers_did_can_be_looked_at(

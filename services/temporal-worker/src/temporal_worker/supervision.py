@@ -12,17 +12,18 @@ from alga_temporal_domain.projects.kept import KeptFiles, KeptResults
 from alga_temporal_domain.projects.process.connecting import target
 from alga_temporal_domain.projects.supervision.leases import Leases, new_holder
 from alga_temporal_domain.projects.supervision.log_lines import LogLines
-from alga_temporal_domain.projects.supervision.means import Means, Routing
+from alga_temporal_domain.projects.supervision.means import Means
 from alga_temporal_domain.projects.supervision.restarts import Restarts
 from alga_temporal_domain.projects.supervision.statistics import Statistics
 from alga_temporal_domain.projects.supervision.supervisor import ProjectSupervisor
+from alga_temporal_domain.projects.versions import TemporalVersions
 from alga_workflows_core.infra.supervisor import PeriodicService, Service
 from temporal_worker.base import Parts
 
 LOG_SECONDS = 1.0
 
 
-def supervision(parts: Parts, routing: Routing) -> list[Service]:
+def supervision(parts: Parts) -> list[Service]:
     """The services, in the order in which they start."""
     settings = parts.settings.supervision
     holder = new_holder()
@@ -38,7 +39,7 @@ def supervision(parts: Parts, routing: Routing) -> list[Service]:
         settings=settings,
         restarts=Restarts(),
         launcher=parts.launcher,
-        routing=routing,
+        routing=TemporalVersions(parts.client, parts.storage, identity=holder),
         broker_of=broker_of,
         temporal=target(parts.settings.temporal),
         statistics=statistics,

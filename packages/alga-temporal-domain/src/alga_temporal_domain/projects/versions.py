@@ -161,6 +161,19 @@ class TemporalVersions:
             return False
 
     async def _tell_once(self, tenant: str, project_id: UUID) -> int | None:
+        while True:
+            seq = await self._bring(tenant, project_id)
+            # Whoever told of a newer activation may have found Temporal as it should be just
+            # before our change, and changed nothing: an activation that went back, say.
+            if seq is None or seq == _newest(await self._rows(tenant, project_id)):
+                break
+        if seq is not None:
+            async with self._storage.transaction(tenant) as connection:
+                await Versions(connection, tenant).told(project_id, seq)
+        return seq
+
+    async def _bring(self, tenant: str, project_id: UUID) -> int | None:
+        """Bring Temporal to what the rows say; the number of the activation that made them so."""
         name = deployment_name(project_id)
         # First what is, then what should be: see the top.
         found = await self._client.workflow_service.describe_worker_deployment(
@@ -178,10 +191,7 @@ class TemporalVersions:
         await self._set_ramping(
             name, found.worker_deployment_info.routing_config, current, ramping, token
         )
-        seq = max(row.seq for row in (current, ramping) if row is not None)
-        async with self._storage.transaction(tenant) as connection:
-            await Versions(connection, tenant).told(project_id, seq)
-        return seq
+        return _newest(rows)
 
     async def _rows(self, tenant: str, project_id: UUID) -> list[VersionRow]:
         async with self._storage.transaction(tenant) as connection:
@@ -258,3 +268,8 @@ def _version(project_id: UUID, bundle_hash: str) -> WorkerDeploymentVersion:
     return WorkerDeploymentVersion(
         deployment_name=deployment_name(project_id), build_id=build_id(bundle_hash)
     )
+
+
+def _newest(rows: list[VersionRow]) -> int | None:
+    """The activation that what new executions begin on comes from."""
+    return max((row.seq for row in rows if row.state in {"CURRENT", "RAMPING"}), default=None)
