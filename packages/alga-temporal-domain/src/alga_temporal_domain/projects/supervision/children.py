@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
+from alga_temporal_domain.projects.calling import Broker
 from alga_temporal_domain.projects.process.order import WorkOrder
 from alga_temporal_domain.projects.process.statistics import Stats
-from alga_workflows_core.types.json import Json
-
-
-class Broker(Protocol):
-    """Answers what one project's processes may not do themselves."""
-
-    async def answer(self, name: str, arguments: dict[str, Any]) -> Json:
-        """The result. AlgaError when there is none."""
-        ...
 
 
 class Ending(Protocol):

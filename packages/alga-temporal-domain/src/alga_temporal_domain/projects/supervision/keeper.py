@@ -279,7 +279,7 @@ class SlotKeeper:
 
     async def _told(self) -> None:
         try:
-            await self._means.routing.tell(self.grant)
+            await self._means.routing.tell(self.grant.tenant, self.grant.key.project_id)
         except AlgaError as error:
             # At the next renewal it is tried again.
             log.warning(

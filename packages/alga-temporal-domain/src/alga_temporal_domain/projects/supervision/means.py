@@ -10,9 +10,10 @@ from typing import Protocol
 from uuid import UUID
 
 from alga_temporal_domain.projects.bundles import Bundle
+from alga_temporal_domain.projects.calling import Broker
 from alga_temporal_domain.projects.names import worker_identity
 from alga_temporal_domain.projects.process.order import TemporalTarget, WorkOrder
-from alga_temporal_domain.projects.supervision.children import Broker, Launcher
+from alga_temporal_domain.projects.supervision.children import Launcher
 from alga_temporal_domain.projects.supervision.leases import Grant
 from alga_temporal_domain.projects.supervision.log_lines import LogLines
 from alga_temporal_domain.projects.supervision.restarts import Restarts
@@ -26,8 +27,8 @@ from alga_workflows_core.errors import NotFoundError
 class Routing(Protocol):
     """Tells Temporal which version new executions begin on."""
 
-    async def tell(self, grant: Grant) -> None:
-        """Return when Temporal knows the newest activation of the slot's project."""
+    async def tell(self, tenant: str, project_id: UUID) -> int | None:
+        """Return when Temporal knows the newest activation of a project: its number."""
         ...
 
     async def answers(self) -> bool:
