@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from alga_temporal_domain.projects.process.answering import Broker
+from alga_temporal_domain.projects.calling import Broker
 from alga_temporal_domain.projects.process.children import EndedError
 from alga_temporal_domain.projects.process.endings import Ending, EndingKind
 from alga_temporal_domain.projects.process.order import WorkOrder

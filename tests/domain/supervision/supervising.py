@@ -10,11 +10,12 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import UUID
 
-from alga_temporal_domain.projects.process.answering import NoBroker
+from alga_temporal_domain.projects.calling import NoBroker
 from alga_temporal_domain.projects.process.order import TemporalTarget
 from alga_temporal_domain.projects.supervision.children import Launcher
-from alga_temporal_domain.projects.supervision.leases import Grant, Leases, new_holder
+from alga_temporal_domain.projects.supervision.leases import Leases, new_holder
 from alga_temporal_domain.projects.supervision.log_lines import LogLines
 from alga_temporal_domain.projects.supervision.means import Means, Routing
 from alga_temporal_domain.projects.supervision.restarts import Restarts
@@ -39,7 +40,7 @@ QUICK = Restarts(backoff=Backoff(first=0.05, longest=0.2, reset_after=60.0))
 class Nowhere:
     """For processes that need no Temporal."""
 
-    async def tell(self, grant: Grant) -> None:
+    async def tell(self, tenant: str, project_id: UUID) -> int | None:
         """Nobody has to know."""
 
     async def answers(self) -> bool:
