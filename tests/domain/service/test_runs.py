@@ -11,7 +11,6 @@ from temporal_worker.client import ServiceClient
 from temporal_worker.sample import MESSAGE, SampleResults, run_sample
 from tests.domain.service.running import RunningService, eventually, workflow
 
-
 FAILING = {
     "workflows.py": """
 from temporalio import workflow

@@ -40,7 +40,7 @@ from alga_workflows_core.infra.temporal import describe_namespace
 from alga_workflows_core.infra.web.access import Access, DevAccess, KeyAccess
 from temporal_worker.base import Mode, Parts
 from temporal_worker.settings import ServiceSettings, replaced
-from temporal_worker.supervision import supervision
+from temporal_worker.supervision import project_supervision
 
 log = structlog.get_logger()
 
@@ -133,8 +133,9 @@ def _compose(
         port=settings.http.port,
         port_setting="WORKER_SERVICE_PORT",
     )
+    workers = project_supervision(parts)
     return Supervisor(
-        [health, parts.launcher, *supervision(parts), parts.hints, collect, http],
+        [health, parts.launcher, parts.hints, *workers.services, collect, http],
         # Activities get the time that was promised them; their processes need a moment more.
         stop_timeout=settings.process.stop_timeout + 5.0,
         on_state=_announcing(health, http, on_ready),
