@@ -56,6 +56,8 @@ class ProjectSupervisor:
                 self._poked.clear()
                 if await self._round():
                     ready()
+                if self._stopping.is_set() and not self._keepers:
+                    break
                 await asyncio.sleep(max(0.0, _SHORTEST_ROUND - (time.monotonic() - began)))
                 await happens_within(
                     self._poked, self._means.settings.tick - (time.monotonic() - began)
