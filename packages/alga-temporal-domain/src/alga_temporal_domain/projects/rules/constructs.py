@@ -83,7 +83,8 @@ def _name(node: ast.Name, entry: Entry, report: Report) -> None:
         report.refuse(node, reason)
         return
     bindings, local = entry.scope.lookup(node.id)
-    if not local and node.id in words.ALL_BUILTINS and node.id not in words.BUILTINS:
+    known = words.BUILTINS | words.NAMES
+    if not local and node.id in words.ALL_BUILTINS and node.id not in known:
         _builtin(node, report, defined=bool(bindings))
     for target in report.project.targets(node, entry.scope):
         check_target(node, target, entry, report)

@@ -106,7 +106,9 @@ def refused_member(name: str) -> str | None:
 
 def refused_attribute(name: str) -> str | None:
     """Why no attribute `name` may be taken of anything; None: it may."""
-    if dunder(name) and name not in ATTRIBUTES:
+    if name in ATTRIBUTES:
+        return None
+    if dunder(name):
         return f"the attribute {name} leads into Python's inside"
     if name == "format":
         return "a text's format() walks attributes unless the text is written out; use an f-string"
