@@ -236,6 +236,23 @@ _CONSTRUCTS = {
     "def dataclass(c): return c\n@dataclass\nclass A:\n    x: int = field()",
     "field-behind-base": "from dataclasses import dataclass, field\ndef base(): return object\n"
     "@dataclass\nclass A(base()):\n    x: int = field()",
+    "field-added-to": "from dataclasses import dataclass, field\nclass G:\n"
+    "    def __radd__(self, o):\n        o.name = 'x=print()'\n        return 1\n"
+    "@dataclass\nclass A:\n    x: int = field()\n    x += G()",
+    "field-in-parentheses": "from dataclasses import dataclass, field\n@dataclass\nclass A:\n"
+    "    (x): int = field()\nA.x.name = 'x=print()'",
+    "augmented-builtin": "class G:\n    def __radd__(self, o):\n        self.o = o\n"
+    "        return self\nopen += G()",
+    "augmented-module": "import json\nclass G:\n    def __radd__(self, o):\n        self.o = o\n"
+    "        return self\njson += G()",
+    "annotation-decorated": "def text(c): return 'print()'\n@text\nclass T: ...\n"
+    "def f(x: T) -> None: ...",
+    "wraps-asked": "from functools import wraps\nwraps(act).func(act, act, ('__globals__',))",
+    "enum-method-only": "from enum import Enum\ndef make(): return lambda self: 1\n"
+    "class E(Enum):\n    A = make()\nE('X', {'__reduce__': 1})",
+    "enum-emptied": "from enum import Enum\nclass E(Enum):\n    A = 1\n    def f(self):\n"
+    "        self._member_names_.clear()",
+    "library-changed": "import asyncio\nasyncio.Queue.put = print",
     "class-scope-builtin": "def f(input):\n    class A:\n        x = input\n"
     "        input = 1\n    return A",
     "module-scope-builtin": "print(open)\nopen = 1",
@@ -322,6 +339,11 @@ HOSTILE: dict[str, Hostile] = {
     "annotation-through-own-module": Hostile(
         files={"one.py": ACTIVITY, "lib.py": "T = 'print()'\n",
                "two.py": "from lib import T\ndef f(x: T) -> None: ...\n"},
+        rule=Rule.CONSTRUCT_REFUSED,
+    ),
+    "annotation-of-submodule": Hostile(
+        files={"one.py": ACTIVITY, "lib/__init__.py": "t = 'print()'\n", "lib/t.py": "",
+               "two.py": "from lib import t\ndef f(x: t) -> None: ...\n"},
         rule=Rule.CONSTRUCT_REFUSED,
     ),
     "own-module-changed": Hostile(

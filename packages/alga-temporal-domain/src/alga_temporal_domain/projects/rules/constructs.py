@@ -77,7 +77,8 @@ def _defined(node: ast.AST, name: str, entry: Entry, report: Report) -> None:
 def _name(node: ast.Name, entry: Entry, report: Report) -> None:
     if not isinstance(node.ctx, ast.Load):
         _defined(node, node.id, entry, report)
-        return
+        if not isinstance(entry.parent, ast.AugAssign):  # that reads it, too
+            return
     reason = words.refused_name(node.id)
     if reason:
         report.refuse(node, reason)
@@ -157,6 +158,8 @@ def check_target(node: ast.expr, target: Target, entry: Entry, report: Report) -
 
 def _attribute(node: ast.Attribute, entry: Entry, report: Report) -> None:
     bases = report.project.targets(node.value, entry.scope)
+    if not isinstance(node.ctx, ast.Load) and any(base.sort is Sort.LIBRARY for base in bases):
+        report.refuse(node, "what a library defines is changed; derive a class of your own")
     modules = [base for base in bases if base.sort is Sort.MODULE]
     if not isinstance(node.ctx, ast.Load) and words.dunder(node.attr) and node.attr.endswith("__"):
         report.refuse(node, f"{node.attr} may be read, not changed")

@@ -125,7 +125,8 @@ def refused_private(name: str) -> str | None:
         if not name.endswith("__"):
             return None  # Python makes _Class__name of it
         return refused_attribute(name)
-    if name in _PRIVATE_REFUSED or name.strip("_") in ATTRIBUTES_REFUSED:
+    of_enum = name.startswith("_") and name.endswith("_") and len(name) > 1
+    if of_enum or name in _PRIVATE_REFUSED or name.strip("_") in ATTRIBUTES_REFUSED:
         return f"{name} is an attribute that libraries have; call yours otherwise"
     return None
 
