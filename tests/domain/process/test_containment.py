@@ -152,15 +152,15 @@ async def test_a_renewed_process_lives_on(project: Project) -> None:
     child = await project.begin(project.order(bundle()), deadline=time.monotonic() + 1)
     began = time.monotonic()
     await child.ready(DEADLINE)
-    child.renew(began + 2)
+    child.renew(began + 1.4)
     ending = await end_of(child)
     assert ending.kind is EndingKind.FENCED
-    assert 1.9 < time.monotonic() - began < 3
+    assert 1.3 < time.monotonic() - began < 3
 
 
 async def test_a_silent_process_is_hung(project: Project) -> None:
     """Who says nothing for too long is killed, although it has a lease."""
-    async with launched(Launcher(silence=2)) as impatient:
+    async with launched(Launcher(silence=1)) as impatient:
         project.launcher = impatient
         order = project.order(bundle(HOLDS_THE_LOCK, workflows=(), activities=("none",)))
         child = await project.begin(order)

@@ -37,7 +37,7 @@ from alga_workflows_core.errors import AlgaError
 
 log = structlog.get_logger()
 
-_MARGIN = 3.0
+_MARGIN = 2.0
 _DRAIN = 1.0
 _WATCH_EVERY = 1.0
 _LAST_WORDS = 500
