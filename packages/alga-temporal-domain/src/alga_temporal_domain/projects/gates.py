@@ -1,0 +1,58 @@
+"""Whether a bundle may be activated, as far as its text tells. Nothing of it is run or compiled."""
+
+from __future__ import annotations
+
+import ast
+
+from alga_temporal_domain.projects.bundles import Bundle
+from alga_temporal_domain.projects.findings import Finding
+from alga_temporal_domain.projects.reading import definitions
+from alga_temporal_domain.projects.rules.annotations import check_annotations, stored_attributes
+from alga_temporal_domain.projects.rules.classes import check_class
+from alga_temporal_domain.projects.rules.constructs import check_construct
+from alga_temporal_domain.projects.rules.imports import check_import
+from alga_temporal_domain.projects.rules.naming import check_modules, check_names, check_queue
+from alga_temporal_domain.projects.rules.report import Report
+from alga_temporal_domain.projects.source.parsing import parse
+from alga_temporal_domain.projects.source.resolving import Project, project_of
+from alga_temporal_domain.projects.source.scopes import Source
+
+
+def check(bundle: Bundle, *, reserved: frozenset[str], queue: str | None) -> list[Finding]:
+    """Every reason not to activate `bundle`, by path and line; empty: there is none.
+
+    `reserved`: the names of built-in activities; `queue`: the project's, None: not known yet. It
+    never raises on account of what is in the bundle. Names are compared with the manifest as soon
+    as every module is Python.
+    """
+    findings = [*check_modules(bundle), *check_queue(bundle, queue)]
+    trees: dict[str, ast.Module] = {}
+    for path, text in bundle.files.items():
+        tree = parse(path, text)
+        if isinstance(tree, Finding):
+            findings.append(tree)
+        else:
+            trees[path] = tree
+    project = project_of(trees)
+    stored = stored_attributes(project)
+    for source in project.sources.values():
+        findings.extend(_of_module(project, source, stored))
+    read = definitions(project)
+    findings.extend(read.faults)
+    if len(trees) == len(bundle.files):
+        findings.extend(check_names(bundle, read, reserved))
+    return sorted(dict.fromkeys(findings), key=_order)
+
+
+def _of_module(project: Project, source: Source, stored: frozenset[str]) -> list[Finding]:
+    report = Report(project=project, source=source)
+    for entry in source.entries:
+        check_import(entry, report)
+        check_construct(entry, report)
+        check_class(entry, report)
+        check_annotations(entry, report, stored)
+    return report.findings
+
+
+def _order(finding: Finding) -> tuple[str, int, str, str]:
+    return (finding.path or "", finding.line or 0, finding.rule, finding.message)

@@ -1,0 +1,174 @@
+"""Annotations are types. The SDK evaluates those that are text, so text in them has to be one."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from alga_temporal_domain.projects.rules.report import Report
+from alga_temporal_domain.projects.rules.words import BUILTINS
+from alga_temporal_domain.projects.source.parsing import parse_expression
+from alga_temporal_domain.projects.source.resolving import Project, Sort
+from alga_temporal_domain.projects.source.scopes import FUNCTIONS, Binding, Entry, Kind, Scope
+
+_TYPES_TEXT = """
+bool bytearray bytes complex dict float frozenset int list object range set slice str tuple type"""
+
+_TYPES = frozenset(_TYPES_TEXT.split()) | {name for name in BUILTINS if name[0].isupper()}
+
+_MADE = frozenset(
+    f"{module}.{name}"
+    for module in ("typing", "typing_extensions")
+    for name in ("TypeVar", "ParamSpec", "NewType")
+) | {"collections.namedtuple"}
+
+_Seen = frozenset[int]
+
+
+def check_annotations(entry: Entry, report: Report, stored: frozenset[str]) -> None:
+    """Those of a parameter, a result or a variable. `stored`: every attribute that the bundle
+    sets anywhere, since a class's attributes are looked at when its annotations are."""
+    for annotation in _annotations(entry.node):
+        check = _Check(report.project, stored)
+        reason = check.reason(annotation, entry.scope, frozenset())
+        if reason:
+            report.refuse(annotation, f"an annotation has to be a type: {reason}")
+
+
+def stored_attributes(project: Project) -> frozenset[str]:
+    """Every attribute that a module of the bundle sets or deletes."""
+    return frozenset(
+        entry.node.attr
+        for source in project.sources.values()
+        for entry in source.entries
+        if isinstance(entry.node, ast.Attribute) and not isinstance(entry.node.ctx, ast.Load)
+    )
+
+
+def _annotations(node: ast.AST) -> Iterator[ast.expr]:
+    annotation: ast.expr | None = None
+    if isinstance(node, ast.AnnAssign | ast.arg):
+        annotation = node.annotation
+    elif isinstance(node, FUNCTIONS):
+        annotation = node.returns
+    if annotation is not None:
+        yield annotation
+
+
+class _Check:
+    def __init__(self, project: Project, stored: frozenset[str]) -> None:
+        self._project = project
+        self._stored = stored
+
+    def reason(self, node: ast.expr, scope: Scope, seen: _Seen) -> str | None:
+        """Why `node` is no type; None: it is one."""
+        if isinstance(node, ast.Constant):
+            return self._constant(node, scope, seen)
+        if isinstance(node, ast.Name):
+            return self._name(node.id, scope, seen)
+        if isinstance(node, ast.Attribute):
+            return self._attribute(node, scope, seen)
+        if isinstance(node, ast.Subscript):
+            return self._subscript(node, scope, seen)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            return self.reason(node.left, scope, seen) or self.reason(node.right, scope, seen)
+        if isinstance(node, ast.List | ast.Tuple):
+            reasons = (self.reason(part, scope, seen) for part in node.elts)
+            return next((reason for reason in reasons if reason), None)
+        return f"{type(node).__name__} is calculated"
+
+    def _constant(self, node: ast.Constant, scope: Scope, seen: _Seen) -> str | None:
+        if node.value is None or node.value is Ellipsis:
+            return None
+        if not isinstance(node.value, str):
+            return f"{node.value!r} is none"
+        inner = parse_expression(node.value)
+        if inner is None:
+            return f"the text {node.value[:60]!r} is no expression"
+        return self.reason(inner, scope, seen)
+
+    def _name(self, name: str, scope: Scope, seen: _Seen) -> str | None:
+        if name in self._stored:
+            return f"{name} is also set as an attribute, which may be meant; call one otherwise"
+        bindings = {
+            id(binding): binding
+            for binding in (*scope.lookup(name)[0], *scope.outermost().bindings.get(name, []))
+            if not _only_declares(binding)
+        }
+        if not bindings:
+            return None if name in _TYPES else f"{name} is none of Python's and not defined here"
+        for binding in bindings.values():
+            if not self._is_type(binding, scope, seen):
+                return f"{name} may be something else"
+        return None
+
+    def _is_type(self, binding: Binding, scope: Scope, seen: _Seen) -> bool:
+        if id(binding) in seen:
+            return True
+        seen |= {id(binding)}
+        if binding.kind in (Kind.CLASS, Kind.IMPORT):
+            return True
+        if binding.kind is Kind.FROM:
+            return self._is_exported(binding.module, binding.name, seen)
+        parent = binding.parent
+        if isinstance(parent, ast.Assign):
+            alias = len(parent.targets) == 1 and parent.targets[0] is binding.node
+            return alias and self._is_alias(parent.value, scope, seen)
+        if isinstance(parent, ast.AnnAssign) and parent.value is not None:
+            return self._is_alias(parent.value, scope, seen)
+        return False
+
+    def _is_exported(self, module: str, name: str, seen: _Seen) -> bool:
+        source = self._project.sources.get(module)
+        if source is None or self._project.is_module(f"{module}.{name}"):
+            return True  # a module, or of a library: the allow-list has no text to evaluate
+        bindings = source.scope.bindings.get(name, [])
+        return bool(bindings) and all(
+            self._is_type(binding, source.scope, seen) for binding in bindings
+        )
+
+    def _is_alias(self, value: ast.expr, scope: Scope, seen: _Seen) -> bool:
+        if isinstance(value, ast.Call):
+            made = self._project.only(value.func, scope)
+            return made is not None and made.path in _MADE
+        return self.reason(value, scope, seen) is None
+
+    def _attribute(self, node: ast.Attribute, scope: Scope, seen: _Seen) -> str | None:
+        found = self._project.targets(node.value, scope)
+        if found and all(target.sort is Sort.MODULE for target in found):
+            if all(self._is_exported(target.module, node.attr, seen) for target in found):
+                return None
+            return f"{node.attr} of a module may be something else"
+        if node.attr in ("args", "kwargs") and isinstance(node.value, ast.Name):
+            return self._name(node.value.id, scope, seen)
+        if len(found) == 1 and found[0].sort is Sort.CLASS and node.attr not in self._stored:
+            owner = found[0].binding
+            if owner and self._is_inner(owner.node, node.attr):
+                return None
+        return f"{node.attr} may be something else"
+
+    def _is_inner(self, owner: ast.AST, name: str) -> bool:
+        for source in self._project.sources.values():
+            for scope in source.scopes:
+                if scope.node is owner:
+                    bound = scope.bindings.get(name, [])
+                    return bool(bound) and all(one.kind is Kind.CLASS for one in bound)
+        return False
+
+    def _subscript(self, node: ast.Subscript, scope: Scope, seen: _Seen) -> str | None:
+        target = self._project.only(node.value, scope)
+        name = target.name if target and target.module in ("typing", "typing_extensions") else ""
+        if name == "Literal":
+            return None
+        outer = self.reason(node.value, scope, seen)
+        if outer:
+            return outer
+        if name == "Annotated" and isinstance(node.slice, ast.Tuple) and node.slice.elts:
+            return self.reason(node.slice.elts[0], scope, seen)
+        return self.reason(node.slice, scope, seen)
+
+
+def _only_declares(binding: Binding) -> bool:
+    """`date: date` in a class binds nothing as long as it has no value."""
+    parent = binding.parent
+    return isinstance(parent, ast.AnnAssign) and parent.value is None
