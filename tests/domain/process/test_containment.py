@@ -101,12 +101,19 @@ async def chatter(lines: int) -> str:
 
 
 @activity.defn
+def say(asked: dict) -> str:
+    data = asked["text"].encode() * asked["times"]
+    socket.socket(fileno=os.dup(3)).sendall(data)
+    return "done"
+
+
+@activity.defn
 async def shriek(size: int) -> str:
     print("x" * size)
     return "done"
 """
 
-PROBES = ("shout", "take_time", "attempt", "hog", "share", "chatter", "shriek")
+PROBES = ("shout", "take_time", "attempt", "hog", "share", "chatter", "say", "shriek")
 
 
 def is_gone(pid: int) -> bool:
@@ -279,3 +286,28 @@ async def test_huge_output_is_cut(project: Project) -> None:
     assert len(texts) < 10 * PER_SECOND
     assert any("left out" in text for text in texts)
     assert max(len(text) for text in texts) <= LONGEST + 2
+
+
+async def test_a_flood_of_frames_holds_up_nobody(project: Project) -> None:
+    """Who talks without end to its supervisor is heard in turns, like all others."""
+    await project.running(probing())
+    frames = {"text": '{"kind":"cancel","id":0}\n', "times": 200_000}
+    flood = asyncio.create_task(project.call("say", frames))
+    late = 0.0
+    until = time.monotonic() + 1.5
+    while time.monotonic() < until:
+        began = time.monotonic()
+        await asyncio.sleep(0.01)
+        late = max(late, time.monotonic() - began)
+    flood.cancel()
+    assert late < 0.5
+
+
+async def test_what_is_no_frame_ends_the_conversation(project: Project) -> None:
+    """Code that has got hold of its control socket can end its own process with it."""
+    child = await project.running(probing())
+    calling = asyncio.create_task(project.call("say", {"text": "nonsense\n", "times": 1}))
+    ending = await end_of(child)
+    calling.cancel()
+    assert ending.kind is EndingKind.CRASHED
+    assert "no process of ours" in ending.reason
