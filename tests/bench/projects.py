@@ -8,16 +8,16 @@ import math
 import statistics
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import httpx
-from alga_temporal_domain.projects.source.reading import manifest_of
 
-from alga_temporal_domain.projects.bundles import Bundle
+from alga_temporal_domain.projects.bundles import Bundle, Limits
 from alga_temporal_domain.projects.process.launcher import Launcher
+from alga_temporal_domain.projects.reading import manifest_of
 from alga_workflows_core.infra.supervisor import exit_process
 from tests.bench.figures import Figure, as_json, as_table
 from tests.bench.processes import cpu_seconds, proportional_bytes
@@ -117,26 +117,20 @@ async def measure() -> list[Figure]:
 
 async def _load_ms() -> Figure:
     """In a process of its own, as a worker does before it polls."""
-    bundle = Bundle(manifest=manifest_of(FILES), files=FILES)
+    bundle = Bundle(manifest=manifest_of(FILES, Limits(), None), files=FILES)
     async with launched(Launcher()) as launcher:
         taken = [(await launcher.check(bundle)).load_seconds for _ in range(ROUNDS)]
-    loads = [seconds for seconds in taken if seconds is not None]
-    assert len(loads) == ROUNDS
-    value = statistics.median(loads) * 1000
+    value = statistics.median(taken) * 1000
     return Figure(name="code load", value=value, unit="ms", limit=30, former=250)
 
 
 async def _of_one(service: Service) -> list[Figure]:
-    starts: list[float] = []
-    project = ""
-    for number in range(ROUNDS):
-        project = await service.project(f"start-{number}")
-        starts.append(await _seconds(lambda: service.worker("start", project)))
-    runs = f"/v1/projects/{project}/workflows/many/runs"
-    each: list[float] = []
-    for _ in range(ROUNDS):
-        taken = await _seconds(lambda: service.ask("POST", runs, {"wait": 60}))
-        each.append(taken / ACTIVITIES)
+    projects = [await service.project(f"start-{number}") for number in range(ROUNDS)]
+    starts = [await _seconds(service.worker("start", project)) for project in projects]
+    runs = f"/v1/projects/{projects[0]}/workflows/many/runs"
+    each = [
+        await _seconds(service.ask("POST", runs, {"wait": 60})) / ACTIVITIES for _ in range(ROUNDS)
+    ]
     return [
         Figure(name="worker start", value=statistics.median(starts), unit="s", limit=0.5, former=5),
         Figure(
@@ -163,9 +157,7 @@ async def _of_many(service: Service) -> list[Figure]:
     await asyncio.sleep(IDLE_SECONDS)
     idle = (cpu_seconds(workers) - worked) / (perf_counter() - began)
     memory = statistics.median(map(proportional_bytes, workers))
-    health = sorted(
-        [await _seconds(lambda: service.ask("GET", "/health")) for _ in range(HEALTH_REQUESTS)]
-    )
+    health = sorted([await _seconds(service.ask("GET", "/health")) for _ in range(HEALTH_REQUESTS)])
     return [
         Figure(name=f"{PROJECTS} projects polling", value=all_polling, unit="s", limit=5),
         Figure(
@@ -188,9 +180,9 @@ async def _of_many(service: Service) -> list[Figure]:
     ]
 
 
-async def _seconds(work: Callable[[], Awaitable[Any]]) -> float:
+async def _seconds(work: Awaitable[Any]) -> float:
     began = perf_counter()
-    await work()
+    await work
     return perf_counter() - began
 
 
