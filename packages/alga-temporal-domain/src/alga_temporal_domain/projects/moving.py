@@ -66,7 +66,11 @@ class RunMover:
         return [Run(workflow_id=one.id, run_id=one.run_id) async for one in with_limit]
 
     async def replay_findings(self, bundle: Bundle, runs: list[Run]) -> list[Finding]:
-        """REPLAY_FAILED for each run that would not go on with this code; none: all would."""
+        """REPLAY_FAILED for each run that would not go on with this code; none: all would.
+
+        Replay holds what the code does against what is written. Of a run's last task it cannot
+        tell that the code would have done more.
+        """
         if len(runs) > MOST_RUNS:
             said = f"more than {MOST_RUNS} executions are running; they stay where they are"
             return [Finding(rule=Rule.REPLAY_FAILED, message=said)]
@@ -93,6 +97,8 @@ class RunMover:
         """
         try:
             runs = await self.running_elsewhere(project_id, bundle.hash)
+            if not runs:
+                return []
             findings = await self.replay_findings(bundle, runs)
             if not findings:
                 for run in runs:

@@ -1,4 +1,4 @@
-"""Looks at Temporal now and then: what has drained, what waits, who may sleep and who has to wake."""
+"""Looks at Temporal now and then: what has drained or waits, who may sleep or has to wake."""
 
 from __future__ import annotations
 
@@ -32,6 +32,9 @@ _DRAINED_AT_ONCE = 20
 _LOOKS_UNTIL_DRAINED = 2
 _DELETE_SECONDS = 60.0
 
+# Until visibility shows which version an execution is on.
+_VISIBLE_SECONDS = 2.0
+
 
 async def wake(storage: DomainStorage, tenant: str, project_id: UUID) -> bool:
     """Have the project's workers run if it sleeps; whether it did. To be called after an execution
@@ -52,6 +55,11 @@ class _Looked:
         return next((one for one in self.versions if one.hash == bundle_hash), None)
 
     @property
+    def is_draining(self) -> bool:
+        """Whether executions may be on another version than they would begin on now."""
+        return any(one.state == "DRAINING" for one in self.versions)
+
+    @property
     def is_told(self) -> bool:
         """Whether Temporal knows of all that was activated."""
         return all(
@@ -60,7 +68,7 @@ class _Looked:
 
 
 class Sweeper:
-    """`sweep` is for a `PeriodicService`: what one project's part of it raises, others do not feel."""
+    """`sweep` is for a `PeriodicService`. What fails for one project, others do not feel."""
 
     def __init__(
         self,
@@ -74,6 +82,7 @@ class Sweeper:
         self._temporal = versions
         self._mover = mover
         self._empty: dict[SlotKey, int] = {}
+        self._asked: dict[tuple[UUID, int], float] = {}
         self._after: UUID | None = None
         self._deleted_at = 0.0
         self._turns = asyncio.Semaphore(_AT_A_TIME)
@@ -82,6 +91,8 @@ class Sweeper:
         """Look at all that is held here, and at what sleeps. UnavailableError without rows."""
         keepers = [one for one in self._supervisor.keepers if one.grant.key.number == 0]
         held = {keeper.grant.key for keeper in keepers}
+        projects = {key.project_id for key in held}
+        self._asked = {of: at for of, at in self._asked.items() if of[0] in projects}
         self._empty = {key: looks for key, looks in self._empty.items() if key in held}
         async with self._means.storage.transaction() as connection:
             slots = Slots(connection, self._means.holder)
@@ -145,10 +156,17 @@ class Sweeper:
         """After an activation that says so, running executions go on with its code if they can."""
         activation, key = looked.activation, keeper.grant.key
         is_asked = activation.mode == "AUTO_UPGRADE" and activation.ramp_percent == 100
-        if not is_asked or not looked.is_told or version.moved_seq == activation.seq:
+        is_decided = version.moved_seq == activation.seq
+        if not is_asked or not looked.is_told or (is_decided and not looked.is_draining):
+            return
+        if is_decided and version.move_findings:
+            return
+        seen_at = self._asked.setdefault((key.project_id, activation.seq), time.monotonic())
+        if time.monotonic() - seen_at < _VISIBLE_SECONDS:
             return
         async with self._means.storage.unit_of_work(keeper.grant.tenant) as work:
             content = await work.bundles.content(key.project_id, key.hash)
+        # Again while something drains: what was started last is visible last.
         findings = await self._mover.move(key.project_id, Bundle.model_validate(content))
         told = [one.model_dump(mode="json", by_alias=True) for one in findings]
         async with self._means.fenced(keeper.grant) as held:

@@ -1,0 +1,203 @@
+"""Executions and the code that they run on, with real processes and a real server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from temporalio.client import WorkflowHandle
+
+from alga_temporal_domain.projects.bundles import Bundle, Manifest
+from alga_temporal_domain.projects.supervision.sweeping import wake
+from alga_temporal_domain.storage.instances import InstanceHistory
+from alga_temporal_domain.storage.unit_of_work import DomainStorage
+from alga_temporal_domain.storage.versions import VersionRow, Versions
+from alga_temporal_domain.storage.worker_logs import WorkerLogs
+from alga_temporal_domain.storage.worker_statistics import WorkerStatistics
+from tests.domain.supervision.conftest import Place
+from tests.domain.supervision.world import TENANT, activate, project
+
+SWAPS = 20
+
+CODE = """
+from datetime import timedelta
+
+from temporalio import activity, workflow
+
+
+@activity.defn
+async def note(text: str) -> str:
+    print("noted", text, flush=True)
+    return text
+
+
+@workflow.defn
+class Waits:
+    def __init__(self) -> None:
+        self.is_let = False
+
+    @workflow.run
+    async def run(self) -> str:
+        FIRST
+        await workflow.wait_condition(lambda: self.is_let)
+        return await workflow.execute_activity(
+            note, "VERSION", start_to_close_timeout=timedelta(seconds=10)
+        )
+
+    @workflow.signal
+    def let(self) -> None:
+        self.is_let = True
+"""
+
+
+def code(version: str, first: str = "pass") -> Bundle:
+    """Whose executions end with the name of the version."""
+    return Bundle(
+        manifest=Manifest(workflows=("Waits",), activities=("note",)),
+        files={"flows.py": CODE.replace("VERSION", version).replace("FIRST", first)},
+    )
+
+
+async def versions(storage: DomainStorage, project_id: UUID) -> dict[str, VersionRow]:
+    """By hash."""
+    async with storage.transaction(TENANT) as connection:
+        rows = await Versions(connection, TENANT).of_project(project_id)
+    return {row.hash: row for row in rows}
+
+
+async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for it, twenty seconds at most."""
+    async with asyncio.timeout(20):
+        while not await condition():  # noqa: ASYNC110 - neither rows nor Temporal tell
+            await asyncio.sleep(0.05)
+
+
+async def known(place: Place, project_id: UUID) -> None:
+    """Until Temporal knows the last activation."""
+
+    async def is_told() -> bool:
+        rows = (await versions(place.storage, project_id)).values()
+        active = [row for row in rows if row.state in {"CURRENT", "RAMPING"}]
+        return bool(active) and all(row.told_seq == row.seq for row in active)
+
+    await eventually(is_told)
+
+
+async def live(place: Place, project_id: UUID) -> int:
+    """How many processes the project has."""
+    async with place.storage.transaction(TENANT) as connection:
+        return len(await InstanceHistory(connection, TENANT).live(project_id))
+
+
+async def test_every_run_ends_on_the_code_that_it_began_with(place: Place) -> None:
+    """Two versions swapped 20 times; going back to one is quick, since its process is there."""
+    both = (code("one"), code("two"))
+    project_id = await project(place.storage, both[0])
+    await known(place, project_id)
+    begun: list[tuple[WorkflowHandle[object, str], str]] = []
+    for swap in range(SWAPS):
+        at = swap % 2
+        if swap:
+            await activate(place.storage, project_id, both[at])
+            await known(place, project_id)
+        run = await place.start(project_id)
+        # It is on a version once its first task is done.
+        await run.query("__stack_trace")
+        begun.append((run, ("one", "two")[at]))
+    assert [await place.let(run) for run, _ in begun] == [name for _, name in begun]
+    assert await live(place, project_id) <= 2
+
+
+async def test_what_is_drained_ends(place: Place) -> None:
+    """Not before its last execution has; the rest goes on."""
+    one, two = code("one"), code("two")
+    project_id = await project(place.storage, one)
+    await known(place, project_id)
+    run = await place.start(project_id)
+    await run.query("__stack_trace")
+    await activate(place.storage, project_id, two)
+    await known(place, project_id)
+
+    async def counted() -> bool:
+        return await place.supervision.versions.open_executions(project_id, one.hash) == 1
+
+    await eventually(counted)
+    assert (await versions(place.storage, project_id))[one.hash].state == "DRAINING"
+    assert await place.let(run) == "one"
+
+    async def is_alone() -> bool:
+        rows = await versions(place.storage, project_id)
+        return rows[one.hash].state == "DRAINED" and await live(place, project_id) == 1
+
+    await eventually(is_alone)
+    assert await place.let(await place.start(project_id)) == "two"
+
+
+async def test_runs_move_if_all_can(place: Place) -> None:
+    """A run that would not go on keeps all of them where they are, and is named."""
+    one = code("one", "await workflow.sleep(0.01)")
+    project_id = await project(place.storage, one)
+    await known(place, project_id)
+    run = await place.start(project_id)
+    await run.query("__stack_trace")
+    other = code("other")
+    await activate(place.storage, project_id, other, mode="AUTO_UPGRADE")
+
+    async def is_refused() -> bool:
+        return (await versions(place.storage, project_id))[other.hash].moved_seq == 2
+
+    await eventually(is_refused)
+    (finding,) = (await versions(place.storage, project_id))[other.hash].move_findings or []
+    assert finding["rule"] == "REPLAY_FAILED"
+    assert run.id in finding["message"]
+    fits = code("fits", "await workflow.sleep(0.01)")
+    await activate(place.storage, project_id, fits, mode="AUTO_UPGRADE")
+
+    async def is_moved() -> bool:
+        return (await versions(place.storage, project_id))[fits.hash].moved_seq == 3
+
+    await eventually(is_moved)
+    assert (await versions(place.storage, project_id))[fits.hash].move_findings is None
+    assert await place.let(run) == "fits"
+
+
+async def test_a_project_sleeps_and_wakes(place: Place) -> None:
+    """Without work its process ends; it is back when it is told, and when somebody forgot to."""
+    project_id = await project(place.storage, code("one"))
+    async with place.storage.unit_of_work(TENANT) as work:
+        await work.projects.size(project_id, slots=1, most_slots=1, idle_seconds=1)
+
+    async def sleeps() -> bool:
+        async with place.storage.unit_of_work(TENANT) as work:
+            row = await work.projects.get(project_id)
+        return row is not None and row.asleep and await live(place, project_id) == 0
+
+    await eventually(sleeps)
+    run = await place.start(project_id)
+    assert await wake(place.storage, TENANT, project_id)
+    assert await place.let(run) == "one"
+    await eventually(sleeps)
+    run = await place.start(project_id)
+    assert await place.let(run) == "one"
+
+
+async def test_what_was_done_is_counted(place: Place) -> None:
+    """Per activity and per process; and what the process has written is kept."""
+    project_id = await project(place.storage, code("one"))
+    await known(place, project_id)
+    for _ in range(3):
+        await place.let(await place.start(project_id))
+
+    async def is_counted() -> bool:
+        async with place.storage.transaction(TENANT) as connection:
+            found = await WorkerStatistics(connection, TENANT).summary(project_id)
+            rows = await InstanceHistory(connection, TENANT).page(project_id, None, 1)
+            lines = await WorkerLogs(connection, TENANT).tail(project_id, 10)
+        return (
+            [(one.activity, one.ok, sum(one.histogram)) for one in found] == [("note", 3, 3)]
+            and rows[0].tasks_completed == 3
+            and [line.line for line in lines] == ["noted one"] * 3
+        )
+
+    await eventually(is_counted)
