@@ -22,6 +22,11 @@ from alga_temporal_domain.projects.process.endings import Ending
 from alga_temporal_domain.projects.process.launcher import Launcher
 from alga_temporal_domain.projects.process.order import TemporalTarget, WorkOrder
 from alga_temporal_domain.projects.process.statistics import Stats
+from alga_workflows_core.infra.devstack.temporal_server import TemporalServer
+from alga_workflows_core.infra.metrics import TemporalTelemetry
+from alga_workflows_core.infra.settings import TemporalSettings
+from alga_workflows_core.infra.temporal import connect
+from alga_workflows_core.testing.namespaces import create_namespace
 
 DEADLINE = 20
 
@@ -224,9 +229,21 @@ async def launcher() -> AsyncGenerator[Launcher]:
         yield running
 
 
+@pytest_asyncio.fixture(scope="session")
+async def projects_client(
+    temporal_server: TemporalServer, temporal_telemetry: TemporalTelemetry
+) -> Client:
+    """A client in one namespace for all: queues and deployments are of projects."""
+    runtime = temporal_telemetry.runtime
+    admin = await connect(TemporalSettings(address=temporal_server.address), runtime=runtime)
+    namespace = await create_namespace(admin)
+    settings = TemporalSettings(address=temporal_server.address, namespace=namespace)
+    return await connect(settings, runtime=runtime)
+
+
 @pytest_asyncio.fixture
-async def project(launcher: Launcher, temporal_client: Client) -> AsyncGenerator[Project]:
+async def project(launcher: Launcher, projects_client: Client) -> AsyncGenerator[Project]:
     """A project without processes; those that it gets end with the test."""
-    made = Project(launcher, temporal_client)
+    made = Project(launcher, projects_client)
     yield made
     await made.close()

@@ -47,6 +47,11 @@ def environment(pid: int) -> str:
     return Path(f"/proc/{pid}/environ").read_text()
 
 
+def status(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
 async def is_under_way(run: WorkflowHandle[Any, Any]) -> bool:
     """Whether an activity of the run is being worked on."""
     pending = (await run.describe()).raw_description.pending_activities
@@ -179,3 +184,11 @@ async def test_processes_have_nothing_of_the_supervisors_environment(project: Pr
     child = await project.start()
     entries = environment(child.pid).split("\0")
     assert {entry.partition("=")[0] for entry in entries if entry} <= {"PATH", "LANG", "TZ"}
+
+
+async def test_processes_have_no_privileges(project: Project) -> None:
+    """No capability is left, none can be had, and system calls are filtered."""
+    child = await project.start()
+    told = status(child.pid)
+    assert int(told["CapEff"], 16) == int(told["CapPrm"], 16) == 0
+    assert (told["NoNewPrivs"], told["Seccomp"]) == ("1", "2")

@@ -20,6 +20,9 @@ AT_A_TIME = 16
 WAITING = 256
 """Calls of one child that may wait for their turn; further ones are refused."""
 
+MOST = 2000
+"""Calls of one child that are not answered; more come from no program of ours."""
+
 _LONGEST_MESSAGE = 2000
 
 
@@ -33,7 +36,9 @@ class Answers:
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     def begin(self, call: Call) -> None:
-        """Answer it as soon as it is its turn."""
+        """Answer it as soon as it is its turn. ValueError if no child of ours would ask so."""
+        if call.id in self._tasks or len(self._tasks) >= MOST:
+            raise ValueError(f"call {call.id} has a number that is taken, or is one too many")
         task = asyncio.create_task(self._answer(call), name=f"call {call.name}")
         self._tasks[call.id] = task
         task.add_done_callback(lambda _task: self._tasks.pop(call.id, None))

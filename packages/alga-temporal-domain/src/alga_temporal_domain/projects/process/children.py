@@ -31,13 +31,14 @@ from alga_temporal_domain.projects.process.frames import (
     Told,
     line,
 )
+from alga_temporal_domain.projects.process.pace import Pace
 from alga_temporal_domain.projects.process.pipes import LogPipe
 from alga_temporal_domain.projects.process.statistics import Stats
 from alga_workflows_core.errors import AlgaError
 
 log = structlog.get_logger()
 
-_MARGIN = 3.0
+_MARGIN = 2.0
 _DRAIN = 1.0
 _WATCH_EVERY = 1.0
 _LAST_WORDS = 500
@@ -94,6 +95,7 @@ class Child:
         self._graceful = graceful_seconds
         self._longest_silence = silence
         self._answers = Answers(broker, self._send)
+        self._pace = Pace()
         self._silent = 0
         self._stop_wanted = False
         self._kill_timer: asyncio.TimerHandle | None = None
@@ -170,6 +172,7 @@ class Child:
             while data := await self._ends.reader.readline():
                 self._silent = 0
                 self._take(data)
+                await self._pace.take(len(data))
         except (ValidationError, ValueError, RecursionError):
             self._decide(EndingKind.CRASHED, "it said what no process of ours says")
         except OSError:
@@ -178,7 +181,7 @@ class Child:
     def _take(self, data: bytes) -> None:
         frame = TO_SUPERVISOR.validate_json(data)
         if isinstance(frame, Told):
-            self._listening.on_stats(frame.stats)
+            self._tell_stats(frame.stats)
         elif isinstance(frame, Call):
             self._answers.begin(frame)
         elif isinstance(frame, CancelCall):
@@ -190,6 +193,15 @@ class Child:
                 self._ready.set_result(frame)
         elif not self._outcome.done():
             self._outcome.set_result(frame)
+
+    def _tell_stats(self, stats: Stats) -> None:
+        try:
+            self._listening.on_stats(stats)
+        except Exception:
+            # The boundary: who listens must not end the conversation.
+            log.exception(
+                "Statistics of a process were not taken.", action="stats.failed", pid=self.pid
+            )
 
     async def _send(self, data: bytes) -> None:
         with contextlib.suppress(OSError):

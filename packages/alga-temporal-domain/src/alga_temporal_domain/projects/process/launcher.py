@@ -26,7 +26,7 @@ from alga_temporal_domain.projects.process.children import (
 from alga_temporal_domain.projects.process.endings import EndingKind
 from alga_temporal_domain.projects.process.forks import Forks
 from alga_temporal_domain.projects.process.frames import Checked, Replayed, Start, line
-from alga_temporal_domain.projects.process.isolation.walls import Wall, in_force
+from alga_temporal_domain.projects.process.isolation.walls import Wall, in_force, users_fault
 from alga_temporal_domain.projects.process.order import CheckOrder, ReplayOrder, WorkOrder
 from alga_temporal_domain.projects.process.statistics import Stats
 from alga_workflows_core.errors import FindingsError, TooLargeError, UnavailableError
@@ -55,15 +55,16 @@ class CheckResult:
 class Launcher:
     """A service (`infra.supervisor`): processes can be had while it runs, and end with it.
 
-    `first_uid`: the first of 10,000 user ids that belong to nobody, one for each process; needs
-    root. `silence`: seconds without a frame after which a process counts as hung; they tell
-    statistics every five.
+    `first_uid`: the first of 10,000 user ids that belong to nobody, one for each process; without
+    root, or where others cannot read Python, there are none, and `walls` says so. `silence`:
+    seconds without a frame after which a process counts as hung; they tell statistics every five.
     """
 
     name = "project-processes"
 
     def __init__(self, *, first_uid: int | None = None, silence: int = SILENCE) -> None:
         self._first_uid = first_uid
+        self._gives_users = users_fault(first_uid) is None
         self._silence = silence
         self._forks: Forks | None = None
         self._available = asyncio.Event()
@@ -249,7 +250,7 @@ class Launcher:
         return self._forks
 
     def _free_user(self) -> int | None:
-        if self._first_uid is None:
+        if self._first_uid is None or not self._gives_users:
             return None
         among = range(self._first_uid, self._first_uid + _USERS)
         return next(uid for uid in among if uid not in self._users)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,6 +77,19 @@ def in_force(*, first_uid: int | None = None) -> tuple[Wall, ...]:
     )
 
 
+def users_fault(first_uid: int | None) -> str | None:
+    """Why processes do not get users of their own from `first_uid` on, None if they do."""
+    if first_uid is None:
+        return "not configured"
+    if os.geteuid() != 0:
+        return "only root gives processes another user"
+    for prefix in dict.fromkeys((sys.prefix, sys.base_prefix)):
+        for place in (Path(prefix).resolve(), *Path(prefix).resolve().parents):
+            if not place.stat().st_mode & stat.S_IXOTH:
+                return f"other users cannot read Python, because of {place}"
+    return None
+
+
 def readable() -> tuple[Path, ...]:
     """What Python, the libraries and TLS read, and nothing else."""
     certificates = ssl.get_default_verify_paths()
@@ -139,10 +153,9 @@ def _probe_seccomp() -> str:
 
 
 def _probe_user(first_uid: int | None) -> str:
-    if first_uid is None:
-        raise ValueError("not configured")
-    if os.geteuid() != 0:
-        raise ValueError("only root gives processes another user")
+    fault = users_fault(first_uid)
+    if fault is not None:
+        raise ValueError(fault)
     return f"from uid {first_uid} on"
 
 
