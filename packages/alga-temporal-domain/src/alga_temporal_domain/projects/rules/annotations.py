@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from alga_temporal_domain.projects.rules.report import Report
+from alga_temporal_domain.projects.rules.uses import scope_of
 from alga_temporal_domain.projects.rules.words import BUILTINS
 from alga_temporal_domain.projects.source.parsing import parse_expression
 from alga_temporal_domain.projects.source.resolving import Project, Sort
@@ -21,6 +22,18 @@ _MADE = frozenset(
     for module in ("typing", "typing_extensions")
     for name in ("TypeVar", "ParamSpec", "NewType")
 ) | {"collections.namedtuple"}
+
+_KEEPS = frozenset(
+    {
+        "dataclasses.dataclass",
+        "enum.unique",
+        "functools.total_ordering",
+        "temporalio.workflow.defn",
+        "typing.final",
+        "typing_extensions.final",
+    }
+)
+"""Decorators that give the class that they are put on."""
 
 _Seen = frozenset[int]
 
@@ -106,8 +119,10 @@ class _Check:
         if id(binding) in seen:
             return True
         seen |= {id(binding)}
-        if binding.kind in (Kind.CLASS, Kind.IMPORT):
+        if binding.kind is Kind.IMPORT:
             return True
+        if binding.kind is Kind.CLASS:
+            return self._stays_class(binding, scope)
         if binding.kind is Kind.FROM:
             return self._is_exported(binding.module, binding.name, seen)
         parent = binding.parent
@@ -118,11 +133,22 @@ class _Check:
             return self._is_alias(parent.value, scope, seen)
         return False
 
+    def _stays_class(self, binding: Binding, scope: Scope) -> bool:
+        """Whether no decorator may put something else in the place of the class."""
+        node = binding.node
+        found = scope_of(node, self._project) or scope
+        for decorator in node.decorator_list if isinstance(node, ast.ClassDef) else []:
+            called = decorator.func if isinstance(decorator, ast.Call) else decorator
+            target = self._project.only(called, found)
+            if target is None or target.path not in _KEEPS:
+                return False
+        return True
+
     def _is_exported(self, module: str, name: str, seen: _Seen) -> bool:
         source = self._project.sources.get(module)
-        if source is None or self._project.is_module(f"{module}.{name}"):
+        bindings = source.scope.bindings.get(name, []) if source else []
+        if source is None or (not bindings and self._project.is_module(f"{module}.{name}")):
             return True  # a module, or of a library: the allow-list has no text to evaluate
-        bindings = source.scope.bindings.get(name, [])
         return bool(bindings) and all(
             self._is_type(binding, source.scope, seen) for binding in bindings
         )
@@ -152,7 +178,9 @@ class _Check:
             for scope in source.scopes:
                 if scope.node is owner:
                     bound = scope.bindings.get(name, [])
-                    return bool(bound) and all(one.kind is Kind.CLASS for one in bound)
+                    return bool(bound) and all(
+                        one.kind is Kind.CLASS and self._stays_class(one, scope) for one in bound
+                    )
         return False
 
     def _subscript(self, node: ast.Subscript, scope: Scope, seen: _Seen) -> str | None:

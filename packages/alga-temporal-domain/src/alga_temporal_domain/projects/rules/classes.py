@@ -22,7 +22,7 @@ def check_class(entry: Entry, report: Report) -> None:
         elif keyword.arg != "total" or not isinstance(keyword.value, ast.Constant):
             report.refuse(node, f"{keyword.arg or '**'} is no argument that a class may have")
     if _is_enumeration(node, entry, report.project):
-        _enumeration(node, report)
+        _enumeration(node, entry, report)
 
 
 def _is_enumeration(node: ast.ClassDef, entry: Entry, project: Project) -> bool:
@@ -33,24 +33,22 @@ def _is_enumeration(node: ast.ClassDef, entry: Entry, project: Project) -> bool:
     )
 
 
-def _enumeration(node: ast.ClassDef, report: Report) -> None:
+def _enumeration(node: ast.ClassDef, entry: Entry, report: Report) -> None:
     """One without members makes classes from text when it is called."""
-    if not any(_is_member(statement) for statement in node.body):
+    if not any(_is_member(statement, entry, report) for statement in node.body):
         report.refuse(node, "an enumeration needs a member, with a value that is written out")
     for inner in ast.walk(node):
         if isinstance(inner, ast.Delete):
             report.refuse(inner, "members of an enumeration stay")
 
 
-def _is_member(statement: ast.stmt) -> bool:
+def _is_member(statement: ast.stmt, entry: Entry, report: Report) -> bool:
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
         return False
     target, value = statement.targets[0], statement.value
     if not isinstance(target, ast.Name) or target.id.startswith("_"):
         return False
-    automatic = (
-        isinstance(value, ast.Call)
-        and isinstance(value.func, ast.Name | ast.Attribute)
-        and not value.args
-    )
-    return isinstance(value, ast.Constant | ast.Tuple) or automatic
+    if isinstance(value, ast.Call):
+        made = report.project.only(value.func, entry.scope)
+        return made is not None and made.path == "enum.auto"
+    return isinstance(value, ast.Constant | ast.Tuple)

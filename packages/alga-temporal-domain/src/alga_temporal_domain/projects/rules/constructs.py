@@ -77,13 +77,15 @@ def _defined(node: ast.AST, name: str, entry: Entry, report: Report) -> None:
 def _name(node: ast.Name, entry: Entry, report: Report) -> None:
     if not isinstance(node.ctx, ast.Load):
         _defined(node, node.id, entry, report)
-        return
+        if not isinstance(entry.parent, ast.AugAssign):  # that reads it, too
+            return
     reason = words.refused_name(node.id)
     if reason:
         report.refuse(node, reason)
         return
     bindings, local = entry.scope.lookup(node.id)
-    if not local and node.id in words.ALL_BUILTINS and node.id not in words.BUILTINS:
+    known = words.BUILTINS | words.NAMES
+    if not local and node.id in words.ALL_BUILTINS and node.id not in known:
         _builtin(node, report, defined=bool(bindings))
     for target in report.project.targets(node, entry.scope):
         check_target(node, target, entry, report)
@@ -156,6 +158,8 @@ def check_target(node: ast.expr, target: Target, entry: Entry, report: Report) -
 
 def _attribute(node: ast.Attribute, entry: Entry, report: Report) -> None:
     bases = report.project.targets(node.value, entry.scope)
+    if not isinstance(node.ctx, ast.Load) and any(base.sort is Sort.LIBRARY for base in bases):
+        report.refuse(node, "what a library defines is changed; derive a class of your own")
     modules = [base for base in bases if base.sort is Sort.MODULE]
     if not isinstance(node.ctx, ast.Load) and words.dunder(node.attr) and node.attr.endswith("__"):
         report.refuse(node, f"{node.attr} may be read, not changed")

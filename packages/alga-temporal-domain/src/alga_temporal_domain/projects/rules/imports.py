@@ -64,6 +64,6 @@ def _from(node: ast.ImportFrom, report: Report) -> None:
 
 def of_module(module: str, name: str) -> str:
     """Why `name` of the allowed `module` is refused."""
-    reason = f"{name} of the module {module} is not among what project code may use"
+    reason = f"{module}.{name} is not among what project code may use"
     hint = INSTEAD.get(f"{module}.{name}") or INSTEAD.get(name)
     return f"{reason}; {hint}" if hint else reason

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from alga_temporal_domain.projects.findings import Finding, Rule
 from alga_temporal_domain.projects.source.resolving import Project
-from alga_temporal_domain.projects.source.scopes import Entry, Source
+from alga_temporal_domain.projects.source.scopes import Source
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Report:
         self.findings.append(
             Finding(
                 rule=rule,
-                message=message[:1].upper() + message[1:] + ".",
+                message=_sentence(message),
                 path=self.source.path,
                 line=getattr(at, "lineno", None),
             )
@@ -37,9 +37,7 @@ class Report:
         return self.source.parents.get(node)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """A node that a rule looks at, with its scope, and where to report."""
-
-    entry: Entry
-    report: Report
+def _sentence(text: str) -> str:
+    first = text.partition(" ")[0]
+    prose = first in ("the", "a", "an", "modules", "members", "what")  # not a name of the code
+    return f"{text[:1].upper() if prose else text[:1]}{text[1:]}."

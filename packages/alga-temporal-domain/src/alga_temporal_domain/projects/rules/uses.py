@@ -103,7 +103,8 @@ def _field(position: _Position) -> bool:
         return False
     if not any(place is statement for statement in owner.body):
         return False
-    if not isinstance(place.target, ast.Name) or scope.parent is None:
+    # With the name in parentheses the annotation would not be kept, and dataclass not see it.
+    if not isinstance(place.target, ast.Name) or not place.simple or scope.parent is None:
         return False
     if not is_dataclass(owner, scope.parent, report.project):
         return False
@@ -116,7 +117,7 @@ def _is_read(name: str, scope: Scope, report: Report) -> bool:
     return any(
         isinstance(other.node, ast.Name)
         and other.node.id == name
-        and not isinstance(other.node.ctx, ast.Store)
+        and (not isinstance(other.node.ctx, ast.Store) or isinstance(other.parent, ast.AugAssign))
         and other.scope is scope
         for other in report.source.entries
     )
@@ -158,7 +159,13 @@ def scope_of(node: ast.AST, project: Project) -> Scope | None:
 
 def _wraps(position: _Position) -> bool:
     call = position.called()
-    return call is not None and len(call.args) == 1 and not call.keywords
+    if call is None or len(call.args) != 1 or call.keywords:
+        return False
+    # What it gives can be asked for the function that copies whichever attributes it is told.
+    outer = position.report.parent(call)
+    if isinstance(outer, FUNCTIONS):
+        return any(call is decorator for decorator in outer.decorator_list)
+    return isinstance(outer, ast.Call) and outer.func is call
 
 
 def _namedtuple(position: _Position) -> bool:

@@ -106,7 +106,9 @@ def refused_member(name: str) -> str | None:
 
 def refused_attribute(name: str) -> str | None:
     """Why no attribute `name` may be taken of anything; None: it may."""
-    if dunder(name) and name not in ATTRIBUTES:
+    if name in ATTRIBUTES:
+        return None
+    if dunder(name):
         return f"the attribute {name} leads into Python's inside"
     if name == "format":
         return "a text's format() walks attributes unless the text is written out; use an f-string"
@@ -123,7 +125,8 @@ def refused_private(name: str) -> str | None:
         if not name.endswith("__"):
             return None  # Python makes _Class__name of it
         return refused_attribute(name)
-    if name in _PRIVATE_REFUSED or name.strip("_") in ATTRIBUTES_REFUSED:
+    of_enum = name.startswith("_") and name.endswith("_") and len(name) > 1
+    if of_enum or name in _PRIVATE_REFUSED or name.strip("_") in ATTRIBUTES_REFUSED:
         return f"{name} is an attribute that libraries have; call yours otherwise"
     return None
 

@@ -16,7 +16,7 @@ class Use(StrEnum):
     BASE = "as a base class, in an annotation or in isinstance()"
     DECORATOR = "as a decorator, alone or called"
     FIELD = "called, as the default of a field of a class whose last decorator is @dataclass"
-    WRAPS = "called with one argument"
+    WRAPS = "as a decorator that is called with one argument"
     NAMEDTUPLE = "called with names that are written out"
     TYPE_VARIABLE = "called with a name that is written out, and types"
     TYPE = "in annotations"
