@@ -116,5 +116,6 @@ class Installed:
 
 
 def all_distributions() -> dict[str, str]:
-    """Each distribution without its extra, but `dev` for the one that starts servers."""
-    return {name: "dev" if name == "workflow-worker" else "" for name in DISTRIBUTIONS}
+    """Each distribution without its extra, but `dev` for the ones that start servers."""
+    services = ("workflow-worker", "temporal-worker")
+    return {name: "dev" if name in services else "" for name in DISTRIBUTIONS}

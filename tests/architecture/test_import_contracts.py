@@ -82,6 +82,10 @@ BREACHES = [
         f"if TYPE_CHECKING:\n    from {CORE}.storage import tables",
         told=f"{CORE}.runs.b21 -> {CORE}.storage.tables",
     ),
+    breach("domain-layers", f"{DOMAIN}.storage.b40", f"from {DOMAIN}.projects import bundles"),
+    breach("domain-layers", f"{DOMAIN}.projects.b41", f"from {DOMAIN}.api import app"),
+    breach("domain-layers", f"{DOMAIN}.unplaced.b42", "import json", told="unplaced"),
+    breach("project-process", f"{DOMAIN}.projects.process.child", "import psycopg"),
     breach("web-server", f"{CORE}.runs.b22", "import fastapi"),
     breach("web-server", f"{CORE}.infra.b23", "import uvicorn"),
     breach("redis", f"{CORE}.events.b34", "import redis"),
@@ -104,10 +108,10 @@ BREACHES = [
 
 # What the domain may use of core, and the two places where FastAPI belongs.
 PERMITTED = {
-    f"{DOMAIN}.p1": f"from {CORE}.infra import database",
-    f"{DOMAIN}.p2": f"from {CORE}.errors import AlgaError",
-    f"{DOMAIN}.p3": f"from {CORE}.types import json",
-    f"{DOMAIN}.p4": f"from {CORE}.infra.egress import client",
+    f"{DOMAIN}.projects.p1": f"from {CORE}.infra import database",
+    f"{DOMAIN}.projects.p2": f"from {CORE}.errors import AlgaError",
+    f"{DOMAIN}.projects.p3": f"from {CORE}.types import json",
+    f"{DOMAIN}.projects.p4": f"from {CORE}.infra.egress import client",
     "temporal_worker.p5": f"from {CORE}.infra import supervisor\nimport {DOMAIN}",
     "alga_workflows_bootstrap.p6": f"from {CORE}.actions import contract",
     f"{CORE}.api.p7": "import fastapi",

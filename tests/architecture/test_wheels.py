@@ -24,7 +24,7 @@ SIBLINGS = {
     "alga-workflows-bootstrap": {"alga-workflows-core"},
     "alga-temporal-domain": {"alga-workflows-core"},
     "workflow-worker": {"alga-workflows-core"},
-    "temporal-worker": {"alga-temporal-domain"},
+    "temporal-worker": {"alga-temporal-domain", "alga-workflows-core"},
 }
 
 
@@ -86,6 +86,10 @@ def test_what_programs_read_is_shipped(built: Built) -> None:
     core = shipped(built, "alga-workflows-core")
     assert "alga_workflows_core/storage/migrations/versions/0001_base.py" in core
     assert "workflow_worker/samples/ticket-triage.json" in shipped(built, "workflow-worker")
+    domain = shipped(built, "alga-temporal-domain")
+    assert "alga_temporal_domain/storage/migrations/versions/0001_projects.py" in domain
+    assert "alga_temporal_domain/api/static/index.html" in domain
+    assert "temporal_worker/samples/workflows.py" in shipped(built, "temporal-worker")
 
 
 @EACH
@@ -129,10 +133,22 @@ def test_all_are_installed_together(everything: Installed) -> None:
     assert set(found) == set(DISTRIBUTIONS)
 
 
-def test_the_command_is_there(everything: Installed) -> None:
-    """`workflow-worker --help` lists the commands."""
-    told = everything.run("workflow-worker", "--help")
+@pytest.mark.parametrize("program", ["workflow-worker", "temporal-worker"])
+def test_the_command_is_there(everything: Installed, program: str) -> None:
+    """`--help` lists the commands."""
+    told = everything.run(program, "--help")
     assert {"serve", "dev", "demo", "check", "migrate"} <= set(re.findall(r"\w+", told))
+
+
+async def test_projects_run_from_wheels(everything: Installed) -> None:
+    """`temporal-worker demo --json` ends well, far from the source tree."""
+    binary = await temporal_cli.find(print)
+    told = everything.run(
+        "temporal-worker", "demo", "--json", environ={"TEMPORAL_CLI_PATH": str(binary)}
+    )
+    results = json.loads(told)
+    assert results["ok"] is True
+    assert results["simpleTestWorkflow"].startswith("Processed: ")
 
 
 async def test_the_demo_runs_from_wheels(everything: Installed) -> None:

@@ -27,6 +27,7 @@ from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.workflow import RunWorkflow
 from tests.core.events.four_processes import interleave
 from tests.core.schedules.many import converge
+from tests.domain.supervision.chaos import survive
 from tests.durable.definitions import acting_turns, pure_result, pure_steps
 from tests.durable.world import World, check_executions
 from tests.services.command import Command, client, eventually, running
@@ -55,6 +56,9 @@ INGRESS_EVENTS = 500
 INGRESS_KILLS = 40
 SCHEDULES = 2_000
 MOST_SECONDS = 60.0
+PROJECTS = 20
+PROJECTS_SECONDS = 120.0
+PROJECTS_TAKE_OVER = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +219,24 @@ async def schedules(place: Place) -> str:
     return str(found)
 
 
+async def projects(place: Place) -> str:
+    """Twenty projects, three supervisors; one paused, one killed, PostgreSQL restarted."""
+    found = await survive(
+        place.servers,
+        place.temporal,
+        place.folder,
+        place.chance,
+        projects=PROJECTS,
+        seconds=PROJECTS_SECONDS,
+    )
+    assert not found.wrong, "\n".join(found.wrong[:20])
+    assert found.longest_take_over < PROJECTS_TAKE_OVER, str(found)
+    return (
+        f"{found.projects} projects, {found.tenures} tenures, {found.killed_children} processes "
+        f"killed, taken over in {found.longest_take_over:.1f} s: none owned twice, none lost"
+    )
+
+
 SCENARIOS: dict[str, Callable[[Place], Awaitable[str]]] = {
     "pure steps": pure,
     "turns": turns,
@@ -226,6 +248,7 @@ SCENARIOS: dict[str, Callable[[Place], Awaitable[str]]] = {
     "ingress": ingress,
     "starts": starts,
     "schedules": schedules,
+    "projects": projects,
 }
 
 

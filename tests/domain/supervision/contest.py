@@ -1,4 +1,4 @@
-"""Supervisors in processes of their own contend for slots; some are paused, killed, cut off.
+"""Supervisors in processes of their own contend for slots; some are paused or killed.
 
 The judge reads what each project's process has left behind: when it lived, in which epoch.
 """
@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -56,11 +56,11 @@ def tenures(folder: Path) -> dict[Slot, list[tuple[int, float, float]]]:
 
 @asynccontextmanager
 async def supervisors(
-    count: int, database_url: str, folder: Path, ttl: float
+    count: int, environ: dict[str, str], folder: Path, ttl: float
 ) -> AsyncGenerator[list[asyncio.subprocess.Process]]:
     """So many of them at work; none is left behind."""
     module = "tests.domain.supervision.supervising"
-    environ = {**os.environ, "DATABASE_URL": database_url}
+    environ = {**os.environ, **environ}
     begun: list[asyncio.subprocess.Process] = []
     with folder.with_suffix(".log").open("wb") as log:
         try:
@@ -95,16 +95,19 @@ async def contend(
     projects: int,
     seconds: float,
     ttl: float,
-    interrupt: Callable[[], Awaitable[None]] | None = None,
 ) -> Found:
     """Three supervisors: one is paused for longer than its leases and goes on, one is killed;
-    processes are killed at random; `interrupt` does something to PostgreSQL half-way."""
+    and processes are killed at random."""
     found = Found(projects=projects)
     await asyncio.to_thread(folder.mkdir)
     wanted = {await project(storage, bundle("good")) for _ in range(projects)}
-    async with supervisors(3, database_url, folder, ttl) as (first, second, _third):
+    async with supervisors(3, {"DATABASE_URL": database_url}, folder, ttl) as (
+        first,
+        second,
+        _third,
+    ):
         await _all_live(folder, wanted, seconds=20.0)
-        killing = asyncio.create_task(_kill_children(storage, chance, found))
+        killing = asyncio.create_task(kill_children(storage, chance, found))
         try:
             first.send_signal(signal.SIGSTOP)
             paused = time.monotonic()
@@ -114,8 +117,6 @@ async def contend(
             second.kill()
             killed = time.monotonic()
             await _all_live(folder, wanted, since=killed + ttl, seconds=2 * ttl + 5)
-            if interrupt is not None:
-                await interrupt()
             await asyncio.sleep(seconds / 4)
         finally:
             killing.cancel()
@@ -151,7 +152,8 @@ async def _all_live(
         await asyncio.sleep(0.2)
 
 
-async def _kill_children(storage: DomainStorage, chance: random.Random, found: Found) -> None:
+async def kill_children(storage: DomainStorage, chance: random.Random, found: Found) -> None:
+    """One at random, now and then."""
     while True:
         await asyncio.sleep(chance.uniform(0.5, 1.5))
         with contextlib.suppress(Exception):  # PostgreSQL may be away at this moment

@@ -6,32 +6,38 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 from alga_temporal_domain.projects.calling import NoBroker
+from alga_temporal_domain.projects.process.launcher import Launcher as ForkLauncher
 from alga_temporal_domain.projects.process.order import TemporalTarget
 from alga_temporal_domain.projects.supervision.children import Launcher
 from alga_temporal_domain.projects.supervision.leases import Leases, new_holder
 from alga_temporal_domain.projects.supervision.log_lines import LogLines
 from alga_temporal_domain.projects.supervision.means import Means, Routing
 from alga_temporal_domain.projects.supervision.restarts import Restarts
+from alga_temporal_domain.projects.supervision.services import supervision
 from alga_temporal_domain.projects.supervision.settings import SupervisionSettings
 from alga_temporal_domain.projects.supervision.statistics import Statistics
 from alga_temporal_domain.projects.supervision.supervisor import ProjectSupervisor
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.hints import Hints
-from alga_workflows_core.infra.settings import DatabaseSettings, load
+from alga_workflows_core.infra.metrics import temporal_runtime
+from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
 from alga_workflows_core.infra.supervisor import (
     Backoff,
     Supervisor,
     exit_process,
     install_signal_handlers,
 )
+from alga_workflows_core.infra.temporal import connect
 from tests.domain.supervision.sleepers import Sleepers
 
 QUICK = Restarts(backoff=Backoff(first=0.05, longest=0.2, reset_after=60.0))
@@ -94,10 +100,37 @@ async def _main(folder: Path, ttl: float) -> None:
     install_signal_handlers(stop)
     settings = load(DatabaseSettings)
     database = Database(settings)
-    leases = SupervisionSettings(ttl=ttl, tick=ttl / 5, margin=ttl / 5)
-    async with supervised(means(DomainStorage(database), leases, Sleepers(folder)), settings):
-        await stop.wait()
+    storage = DomainStorage(database)
+    times = SupervisionSettings(ttl=ttl, tick=ttl / 5, margin=ttl / 5, sweep=1.0, statistics=1.0)
+    if "TEMPORAL_ADDRESS" in os.environ:
+        await _on_temporal(storage, settings, times, stop)
+    else:
+        async with supervised(means(storage, times, Sleepers(folder)), settings):
+            await stop.wait()
     await database.close()
+
+
+async def _on_temporal(
+    storage: DomainStorage,
+    settings: DatabaseSettings,
+    times: SupervisionSettings,
+    stop: asyncio.Event,
+) -> None:
+    """With processes that run projects' code."""
+    temporal = load(TemporalSettings)
+    client = await connect(temporal, runtime=temporal_runtime().runtime, timeout=20)
+    hints, launcher = Hints(storage.database, settings), ForkLauncher()
+    made = supervision(
+        storage=storage,
+        settings=times,
+        launcher=launcher,
+        client=client,
+        temporal=TemporalTarget(address=temporal.address, namespace=temporal.namespace),
+        broker_of=lambda _tenant, _project: NoBroker(),
+        hints=hints,
+        restarts=replace(QUICK, most=1000),
+    )
+    await Supervisor([hints, launcher, *made.services], stop_timeout=20).run(stop)
 
 
 if __name__ == "__main__":

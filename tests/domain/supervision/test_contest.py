@@ -22,7 +22,7 @@ async def test_no_slot_is_owned_twice(
         tmp_path / "traces",
         random.Random(1),  # noqa: S311 - repeatable
         projects=6,
-        seconds=2.0,
+        seconds=1.0,
         ttl=TTL,
     )
     assert found.wrong == []
