@@ -101,11 +101,13 @@ async def temporal_client(
     temporal_server: TemporalServer, temporal_telemetry: TemporalTelemetry
 ) -> Client:
     """A client in a namespace of this test's own."""
+    runtime, patience = temporal_telemetry.runtime, 60.0  # the server serves all tests at once
     admin = await connect(
-        TemporalSettings(address=temporal_server.address), runtime=temporal_telemetry.runtime
+        TemporalSettings(address=temporal_server.address), runtime=runtime, timeout=patience
     )
     namespace = await create_namespace(admin)
     return await connect(
         TemporalSettings(address=temporal_server.address, namespace=namespace),
-        runtime=temporal_telemetry.runtime,
+        runtime=runtime,
+        timeout=patience,
     )
