@@ -40,7 +40,7 @@ async def test_a_workflow_has_to_be_named(service: RunningService) -> None:
     assert answer.json()["success"] is False
 
 
-@pytest.mark.parametrize("project", [str(uuid4()), "none"])
+@pytest.mark.parametrize("project", ["00000000-0000-4000-8000-000000000000", "none"])
 async def test_of_an_unknown_project_nothing_runs(service: RunningService, project: str) -> None:
     """Starting it fails; stopping it is fine; its status is stopped."""
     for action in ("start", "restart"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -73,8 +73,8 @@ class ActivityDelta:
 class InstanceDelta:
     """What one process has done since its last batch, and how it is.
 
-    `batch` counts the process's batches from 1. `idle_seconds`: since it last did something; None
-    if it never did.
+    `batch` counts the process's batches from 1. `idle`: since it last did something; None if it
+    never did.
     """
 
     id: UUID
@@ -85,7 +85,7 @@ class InstanceDelta:
     batch: int
     cpu_percent: float
     memory_mb: float
-    idle_seconds: float | None
+    idle: timedelta | None
     workflows: int
     workflow_ms: float
     activities: Sequence[ActivityDelta]
@@ -125,7 +125,7 @@ class WorkerStatistics:
             "sum_ms": sum(one.sum_ms for one in delta.activities),
             "cpu_percent": delta.cpu_percent,
             "memory_mb": delta.memory_mb,
-            "idle": None if delta.idle_seconds is None else f"{delta.idle_seconds} seconds",
+            "idle": delta.idle,
         }
         if (await self._connection.execute(_INSTANCE, values)).one_or_none() is None:
             return False

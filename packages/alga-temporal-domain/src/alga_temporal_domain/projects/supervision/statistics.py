@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
@@ -130,9 +131,9 @@ class Statistics:
             batch=process.batch,
             cpu_percent=100 * gathered.cpu_seconds / max(gathered.seconds, 0.001),
             memory_mb=gathered.rss_mb,
-            idle_seconds=None
+            idle=None
             if process.busy_at is None
-            else max(0.0, time.monotonic() - process.busy_at),
+            else timedelta(seconds=time.monotonic() - process.busy_at),
             workflows=gathered.workflows,
             workflow_ms=gathered.workflow_ms,
             activities=tuple(gathered.activities[name] for name in sorted(gathered.activities)),
