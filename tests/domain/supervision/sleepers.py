@@ -78,7 +78,9 @@ class Sleeper:
         self._say("stop\n")
 
     def kill(self) -> None:
-        """By a signal."""
+        """By a signal, unless it has ended by itself."""
+        if self._process.returncode is not None:
+            return
         self._stopped = True
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()

@@ -7,7 +7,7 @@ import ast
 from alga_temporal_domain.projects.bundles import Bundle
 from alga_temporal_domain.projects.findings import Finding
 from alga_temporal_domain.projects.reading import definitions
-from alga_temporal_domain.projects.rules.annotations import check_annotations, stored_attributes
+from alga_temporal_domain.projects.rules.annotations import Annotations, stored_attributes
 from alga_temporal_domain.projects.rules.classes import check_class
 from alga_temporal_domain.projects.rules.constructs import check_construct
 from alga_temporal_domain.projects.rules.imports import check_import
@@ -34,9 +34,9 @@ def check(bundle: Bundle, *, reserved: frozenset[str], queue: str | None) -> lis
         else:
             trees[path] = tree
     project = project_of(trees)
-    stored = stored_attributes(project)
+    annotations = Annotations(project, stored_attributes(project))
     for source in project.sources.values():
-        findings.extend(_of_module(project, source, stored))
+        findings.extend(_of_module(project, source, annotations))
     read = definitions(project)
     findings.extend(read.faults)
     if len(trees) == len(bundle.files):
@@ -44,13 +44,13 @@ def check(bundle: Bundle, *, reserved: frozenset[str], queue: str | None) -> lis
     return sorted(dict.fromkeys(findings), key=_order)
 
 
-def _of_module(project: Project, source: Source, stored: frozenset[str]) -> list[Finding]:
+def _of_module(project: Project, source: Source, annotations: Annotations) -> list[Finding]:
     report = Report(project=project, source=source)
     for entry in source.entries:
         check_import(entry, report)
         check_construct(entry, report)
         check_class(entry, report)
-        check_annotations(entry, report, stored)
+        annotations.check(entry, report)
     return report.findings
 
 

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterator
 
 from alga_temporal_domain.projects.rules.report import Report
-from alga_temporal_domain.projects.rules.uses import scope_of
 from alga_temporal_domain.projects.rules.words import BUILTINS
 from alga_temporal_domain.projects.source.parsing import parse_expression
 from alga_temporal_domain.projects.source.resolving import Project, Sort
@@ -35,18 +34,6 @@ _KEEPS = frozenset(
 )
 """Decorators that give the class that they are put on."""
 
-_Seen = frozenset[int]
-
-
-def check_annotations(entry: Entry, report: Report, stored: frozenset[str]) -> None:
-    """Those of a parameter, a result or a variable. `stored`: every attribute that the bundle
-    sets anywhere, since a class's attributes are looked at when its annotations are."""
-    for annotation in _annotations(entry.node):
-        check = _Check(report.project, stored)
-        reason = check.reason(annotation, entry.scope, frozenset())
-        if reason:
-            report.refuse(annotation, f"an annotation has to be a type: {reason}")
-
 
 def stored_attributes(project: Project) -> frozenset[str]:
     """Every attribute that a module of the bundle sets or deletes."""
@@ -68,29 +55,43 @@ def _annotations(node: ast.AST) -> Iterator[ast.expr]:
         yield annotation
 
 
-class _Check:
+class Annotations:
+    """Looks at the annotations of a bundle.
+
+    `stored`: every attribute that the bundle sets anywhere, since a class's attributes are looked
+    at when its annotations are evaluated.
+    """
+
     def __init__(self, project: Project, stored: frozenset[str]) -> None:
         self._project = project
         self._stored = stored
+        self._known: dict[tuple[Scope, str], str | None] = {}
 
-    def reason(self, node: ast.expr, scope: Scope, seen: _Seen) -> str | None:
+    def check(self, entry: Entry, report: Report) -> None:
+        """Those of a parameter, a result or a variable."""
+        for annotation in _annotations(entry.node):
+            reason = self._reason(annotation, entry.scope)
+            if reason:
+                report.refuse(annotation, f"an annotation has to be a type: {reason}")
+
+    def _reason(self, node: ast.expr, scope: Scope) -> str | None:
         """Why `node` is no type; None: it is one."""
         if isinstance(node, ast.Constant):
-            return self._constant(node, scope, seen)
+            return self._constant(node, scope)
         if isinstance(node, ast.Name):
-            return self._name(node.id, scope, seen)
+            return self._name(node.id, scope)
         if isinstance(node, ast.Attribute):
-            return self._attribute(node, scope, seen)
+            return self._attribute(node, scope)
         if isinstance(node, ast.Subscript):
-            return self._subscript(node, scope, seen)
+            return self._subscript(node, scope)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-            return self.reason(node.left, scope, seen) or self.reason(node.right, scope, seen)
+            return self._reason(node.left, scope) or self._reason(node.right, scope)
         if isinstance(node, ast.List | ast.Tuple):
-            reasons = (self.reason(part, scope, seen) for part in node.elts)
+            reasons = (self._reason(part, scope) for part in node.elts)
             return next((reason for reason in reasons if reason), None)
         return f"{type(node).__name__} is calculated"
 
-    def _constant(self, node: ast.Constant, scope: Scope, seen: _Seen) -> str | None:
+    def _constant(self, node: ast.Constant, scope: Scope) -> str | None:
         if node.value is None or node.value is Ellipsis:
             return None
         if not isinstance(node.value, str):
@@ -98,9 +99,15 @@ class _Check:
         inner = parse_expression(node.value)
         if inner is None:
             return f"the text {node.value[:60]!r} is no expression"
-        return self.reason(inner, scope, seen)
+        return self._reason(inner, scope)
 
-    def _name(self, name: str, scope: Scope, seen: _Seen) -> str | None:
+    def _name(self, name: str, scope: Scope) -> str | None:
+        if (scope, name) not in self._known:
+            self._known[scope, name] = None  # what a type's own definition says of it is no reason
+            self._known[scope, name] = self._unknown_name(name, scope)
+        return self._known[scope, name]
+
+    def _unknown_name(self, name: str, scope: Scope) -> str | None:
         if name in self._stored:
             return f"{name} is also set as an attribute, which may be meant; call one otherwise"
         bindings = {
@@ -111,62 +118,59 @@ class _Check:
         if not bindings:
             return None if name in _TYPES else f"{name} is none of Python's and not defined here"
         for binding in bindings.values():
-            if not self._is_type(binding, scope, seen):
+            if not self._is_type(binding, scope):
                 return f"{name} may be something else"
         return None
 
-    def _is_type(self, binding: Binding, scope: Scope, seen: _Seen) -> bool:
-        if id(binding) in seen:
-            return True
-        seen |= {id(binding)}
+    def _is_type(self, binding: Binding, scope: Scope) -> bool:
         if binding.kind is Kind.IMPORT:
             return True
         if binding.kind is Kind.CLASS:
-            return self._stays_class(binding, scope)
+            return self._stays_class(binding)
         if binding.kind is Kind.FROM:
-            return self._is_exported(binding.module, binding.name, seen)
+            return self._is_exported(binding.module, binding.name)
         parent = binding.parent
         if isinstance(parent, ast.Assign):
             alias = len(parent.targets) == 1 and parent.targets[0] is binding.node
-            return alias and self._is_alias(parent.value, scope, seen)
+            return alias and self._is_alias(parent.value, scope)
         if isinstance(parent, ast.AnnAssign) and parent.value is not None:
-            return self._is_alias(parent.value, scope, seen)
+            return self._is_alias(parent.value, scope)
         return False
 
-    def _stays_class(self, binding: Binding, scope: Scope) -> bool:
+    def _stays_class(self, binding: Binding) -> bool:
         """Whether no decorator may put something else in the place of the class."""
         node = binding.node
-        found = scope_of(node, self._project) or scope
-        for decorator in node.decorator_list if isinstance(node, ast.ClassDef) else []:
+        around = self._project.around(node)
+        if around is None or not isinstance(node, ast.ClassDef):
+            return False
+        for decorator in node.decorator_list:
             called = decorator.func if isinstance(decorator, ast.Call) else decorator
-            target = self._project.only(called, found)
+            target = self._project.only(called, around)
             if target is None or target.path not in _KEEPS:
                 return False
         return True
 
-    def _is_exported(self, module: str, name: str, seen: _Seen) -> bool:
+    def _is_exported(self, module: str, name: str) -> bool:
         source = self._project.sources.get(module)
         bindings = source.scope.bindings.get(name, []) if source else []
         if source is None or (not bindings and self._project.is_module(f"{module}.{name}")):
             return True  # a module, or of a library: the allow-list has no text to evaluate
-        return bool(bindings) and all(
-            self._is_type(binding, source.scope, seen) for binding in bindings
-        )
+        return bool(bindings) and self._name(name, source.scope) is None
 
-    def _is_alias(self, value: ast.expr, scope: Scope, seen: _Seen) -> bool:
+    def _is_alias(self, value: ast.expr, scope: Scope) -> bool:
         if isinstance(value, ast.Call):
             made = self._project.only(value.func, scope)
             return made is not None and made.path in _MADE
-        return self.reason(value, scope, seen) is None
+        return self._reason(value, scope) is None
 
-    def _attribute(self, node: ast.Attribute, scope: Scope, seen: _Seen) -> str | None:
+    def _attribute(self, node: ast.Attribute, scope: Scope) -> str | None:
         found = self._project.targets(node.value, scope)
         if found and all(target.sort is Sort.MODULE for target in found):
-            if all(self._is_exported(target.module, node.attr, seen) for target in found):
+            if all(self._is_exported(target.module, node.attr) for target in found):
                 return None
             return f"{node.attr} of a module may be something else"
         if node.attr in ("args", "kwargs") and isinstance(node.value, ast.Name):
-            return self._name(node.value.id, scope, seen)
+            return self._name(node.value.id, scope)
         if len(found) == 1 and found[0].sort is Sort.CLASS and node.attr not in self._stored:
             owner = found[0].binding
             if owner and self._is_inner(owner.node, node.attr):
@@ -174,26 +178,23 @@ class _Check:
         return f"{node.attr} may be something else"
 
     def _is_inner(self, owner: ast.AST, name: str) -> bool:
-        for source in self._project.sources.values():
-            for scope in source.scopes:
-                if scope.node is owner:
-                    bound = scope.bindings.get(name, [])
-                    return bool(bound) and all(
-                        one.kind is Kind.CLASS and self._stays_class(one, scope) for one in bound
-                    )
-        return False
+        scope = self._project.inside(owner)
+        bound = scope.bindings.get(name, []) if scope else []
+        return bool(bound) and all(
+            one.kind is Kind.CLASS and self._stays_class(one) for one in bound
+        )
 
-    def _subscript(self, node: ast.Subscript, scope: Scope, seen: _Seen) -> str | None:
+    def _subscript(self, node: ast.Subscript, scope: Scope) -> str | None:
         target = self._project.only(node.value, scope)
         name = target.name if target and target.module in ("typing", "typing_extensions") else ""
         if name == "Literal":
             return None
-        outer = self.reason(node.value, scope, seen)
+        outer = self._reason(node.value, scope)
         if outer:
             return outer
         if name == "Annotated" and isinstance(node.slice, ast.Tuple) and node.slice.elts:
-            return self.reason(node.slice.elts[0], scope, seen)
-        return self.reason(node.slice, scope, seen)
+            return self._reason(node.slice.elts[0], scope)
+        return self._reason(node.slice, scope)
 
 
 def _only_declares(binding: Binding) -> bool:

@@ -108,18 +108,8 @@ def _field(position: _Position) -> bool:
         return False
     if not is_dataclass(owner, scope.parent, report.project):
         return False
-    return not _is_read(place.target.id, scope, report) and not _makes_enum(
+    return (scope, place.target.id) not in report.source.reads and not _makes_enum(
         owner, scope.parent, report.project, 0
-    )
-
-
-def _is_read(name: str, scope: Scope, report: Report) -> bool:
-    return any(
-        isinstance(other.node, ast.Name)
-        and other.node.id == name
-        and (not isinstance(other.node.ctx, ast.Store) or isinstance(other.parent, ast.AugAssign))
-        and other.scope is scope
-        for other in report.source.entries
     )
 
 
@@ -141,20 +131,10 @@ def _makes_enum(node: ast.ClassDef, scope: Scope, project: Project, depth: int) 
         elif target.binding is None or not isinstance(target.binding.node, ast.ClassDef):
             return True
         else:
-            found = scope_of(target.binding.node, project)
+            found = project.around(target.binding.node)
             if found is None or _makes_enum(target.binding.node, found, project, depth + 1):
                 return True
     return False
-
-
-def scope_of(node: ast.AST, project: Project) -> Scope | None:
-    """The scope that a class or function of the bundle is defined in."""
-    for source in project.sources.values():
-        if node in source.parents:
-            for scope in source.scopes:
-                if scope.node is node:
-                    return scope.parent
-    return None
 
 
 def _wraps(position: _Position) -> bool:

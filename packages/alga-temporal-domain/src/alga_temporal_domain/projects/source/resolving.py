@@ -49,23 +49,38 @@ class Project:
             for length in range(1, len(parts) + 1)
         }
         """Modules of the bundle, and packages that have no `__init__.py`."""
+        self._scopes = {
+            scope.node: scope for source in self.sources.values() for scope in source.scopes
+        }
+        self._of_names: dict[tuple[Scope, str], list[Target]] = {}
 
     def is_module(self, path: str) -> bool:
         """Whether `path` is a module that can be named here: the bundle's or an allowed one."""
         return path in self.own or path in MODULES or path in PACKAGES
 
+    def inside(self, node: ast.AST) -> Scope | None:
+        """The scope that a class or function of the bundle has for its body."""
+        return self._scopes.get(node)
+
+    def around(self, node: ast.AST) -> Scope | None:
+        """The scope that a class or function of the bundle is defined in."""
+        inner = self._scopes.get(node)
+        return inner.parent if inner else None
+
     def targets(self, node: ast.AST, scope: Scope) -> list[Target]:
         """What `node` may stand for; empty: not known."""
-        return list(self._targets(node, scope, frozenset()))
+        if not isinstance(node, ast.Name):
+            return _each_once(self._targets(node, scope, frozenset()))
+        known = self._of_names.get((scope, node.id))
+        if known is None:
+            known = _each_once(self._targets(node, scope, frozenset()))
+            self._of_names[scope, node.id] = known
+        return known
 
     def only(self, node: ast.AST, scope: Scope) -> Target | None:
         """What `node` stands for, if that is sure."""
         found = self.targets(node, scope)
         return found[0] if len(found) == 1 else None
-
-    def exported(self, module: str, name: str) -> list[Target]:
-        """What a module of the bundle has under `name`."""
-        return list(self._exported(module, name, frozenset()))
 
     def _targets(
         self, node: ast.AST, scope: Scope, seen: frozenset[tuple[str, str]]
@@ -74,7 +89,7 @@ class Project:
             for binding in scope.lookup(node.id)[0]:
                 yield from self._bound(binding, seen)
         elif isinstance(node, ast.Attribute):
-            for base in self._targets(node.value, scope, seen):
+            for base in self.targets(node.value, scope):
                 if base.sort is Sort.MODULE:
                     yield from self._member(base.module, node.attr, seen)
 
@@ -117,6 +132,17 @@ class Project:
                     name=target.name if target.module else name,
                     binding=target.binding,
                 )
+
+
+def _each_once(targets: Iterable[Target]) -> list[Target]:
+    """Without repetition, so that a name that is bound a thousand times is one thing to look at.
+    Of several classes two are kept: it is not sure then which is meant."""
+    kept: dict[tuple[Sort, str], list[Target]] = {}
+    for target in targets:
+        alike = kept.setdefault((target.sort, target.path), [])
+        if len(alike) < (2 if target.sort is Sort.CLASS else 1):
+            alike.append(target)
+    return [target for alike in kept.values() for target in alike]
 
 
 def project_of(trees: dict[str, ast.Module]) -> Project:

@@ -99,6 +99,8 @@ class Source:
         self.is_package = path.endswith("__init__.py")
         self.scope = Scope(tree, None)
         self.scopes: list[Scope] = [self.scope]
+        self.reads: set[tuple[Scope, str]] = set()
+        """Names that are read, or deleted, in a scope itself."""
         self.entries: list[Entry] = []
         self.parents: dict[ast.AST, ast.AST | None] = {}
         self._walk()
@@ -123,6 +125,10 @@ class Source:
             self.entries.append(entry)
             self.parents[entry.node] = entry.parent
             self._bind(entry)
+            if isinstance(entry.node, ast.Name) and (
+                not isinstance(entry.node.ctx, ast.Store) or isinstance(entry.parent, ast.AugAssign)
+            ):
+                self.reads.add((entry.scope, entry.node.id))
             waiting.extend(reversed(list(self._children(entry))))
 
     def _children(self, entry: Entry) -> Iterator[Entry]:
