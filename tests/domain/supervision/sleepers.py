@@ -78,11 +78,12 @@ class Sleeper:
         self._say("stop\n")
 
     def kill(self) -> None:
-        """By a signal. What has ended by itself is not ended by it."""
-        if self._process.returncode is None:
-            self._stopped = True
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+        """By a signal, unless it has ended by itself."""
+        if self._process.returncode is not None:
+            return
+        self._stopped = True
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
 
     async def ended(self) -> Ending:
         """How it ended."""
