@@ -32,7 +32,7 @@ async def test_cut_inside_two_concurrent_loops_with_open_timers(
         executions = await world.executions(run_id)
     assert result == NESTED_RESULT
     assert written(tmp_path) == ["1\n"] * NESTED_MARKS
-    assert len(executions) > 10
+    assert len(executions) >= HEARD // 20 + 10
     assert {step["status"] for step in steps if step["stepId"] != "throw"} == {"SUCCEEDED"}
     assert len({step["path"] for step in steps}) == len(steps)
     async with storage.unit_of_work("default") as work:
@@ -71,7 +71,8 @@ async def test_events_reach_a_run_whichever_execution_it_is_in(
         ended = await world.ended(run_id)
         executions = await world.executions(run_id)
     assert ended["result"] == list(range(HEARD))
-    assert len(executions) > 3
+    # By chance, after 3 to 20 steps each.
+    assert len(executions) >= HEARD // 20 + 1
     async with storage.unit_of_work("default") as work:
         waits = await work.waits.list(run_id)
     assert [wait.status for wait in waits] == [WaitStatus.RESOLVED] * HEARD
