@@ -21,6 +21,7 @@ class Needed(NamedTuple):
 NEED_EXTRAS = {
     "alga_workflows_core.api": Needed("api", {"fastapi", "starlette"}),
     "alga_workflows_core.infra.http": Needed("api", {"uvicorn"}),
+    "alga_workflows_core.infra.serving": Needed("api", {"uvicorn"}),
     "alga_workflows_core.infra.web": Needed("api", {"fastapi", "starlette"}),
     "alga_workflows_core.infra.redis_streams": Needed("redis", {"redis"}),
     "alga_workflows_core.testing.plugin": Needed("testing", {"pytest", "pytest_asyncio"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -18,10 +19,10 @@ SHORT = SupervisionSettings(ttl=1.0, tick=0.2, margin=0.3)
 LONG = SupervisionSettings()
 
 
-async def versions(storage: DomainStorage, project_id: object) -> dict[str, str]:
+async def versions(storage: DomainStorage, project_id: UUID) -> dict[str, str]:
     """State by hash."""
     async with storage.transaction(TENANT) as connection:
-        rows = await Versions(connection, TENANT).of_project(project_id)  # type: ignore[arg-type]
+        rows = await Versions(connection, TENANT).of_project(project_id)
     return {row.hash: row.state for row in rows}
 
 

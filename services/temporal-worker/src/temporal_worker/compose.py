@@ -24,19 +24,17 @@ from alga_temporal_domain.storage.schema import SCHEMA
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.egress.client import create_client
-from alga_workflows_core.infra.health import Check, HealthMonitor
 from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.http import HttpServer
 from alga_workflows_core.infra.metrics import Metrics, TemporalTelemetry, temporal_runtime
 from alga_workflows_core.infra.reach import reach_servers
+from alga_workflows_core.infra.serving import announcing, health_of_servers
 from alga_workflows_core.infra.stopping import unless_stopped
 from alga_workflows_core.infra.supervisor import (
     Backoff,
     PeriodicService,
-    StateListener,
     Supervisor,
 )
-from alga_workflows_core.infra.temporal import describe_namespace
 from alga_workflows_core.infra.web.access import Access, DevAccess, KeyAccess
 from temporal_worker.base import Mode, Parts
 from temporal_worker.settings import ServiceSettings, replaced
@@ -99,7 +97,7 @@ def _compose(
     parts: Parts, *, on_ready: Callable[[str], None] | None, stopping: asyncio.Event
 ) -> Supervisor:
     settings = parts.settings
-    health = _health(parts)
+    health = health_of_servers(parts.database, parts.client, parts.settings.temporal, parts.metrics)
     judge = CodeJudge(parts.launcher)
     limits = settings.limits.limits
     publishing = Publishing(storage=parts.storage, reads=judge, judges=judge, limits=limits)
@@ -138,7 +136,7 @@ def _compose(
         [health, parts.launcher, parts.hints, *workers.services, collect, http],
         # Activities get the time that was promised them; their processes need a moment more.
         stop_timeout=settings.process.stop_timeout + 5.0,
-        on_state=_announcing(health, http, on_ready),
+        on_state=announcing(health, http, on_ready),
     )
 
 
@@ -146,39 +144,6 @@ def _access(parts: Parts) -> Access:
     keys = KeyAccess(parts.storage, command="temporal-worker keys create")
     open_tenant = parts.mode.open_tenant
     return keys if open_tenant is None else DevAccess(keys, tenant=open_tenant)
-
-
-def _health(parts: Parts) -> HealthMonitor:
-    """Watches the two servers that every request needs."""
-    return HealthMonitor(
-        [
-            Check(name="postgresql", probe=parts.database.ping, address=parts.database.address),
-            Check(
-                name="temporal",
-                probe=lambda: describe_namespace(parts.client),
-                address=parts.settings.temporal.address,
-            ),
-        ],
-        on_change=parts.metrics.dependency,
-    )
-
-
-def _announcing(
-    health: HealthMonitor, http: HttpServer, on_ready: Callable[[str], None] | None
-) -> StateListener:
-    """Keeps `health` informed, and says where the API is once that, the last service, is up."""
-    announced = False
-
-    def listen(name: str, up: bool, error: str | None = None) -> None:
-        nonlocal announced
-        health.report_service(name, up, error)
-        if name == http.name and up and not announced:
-            announced = True
-            log.info(f"Serving on {http.url}", action="process.ready", url=http.url)
-            if on_ready is not None:
-                on_ready(http.url)
-
-    return listen
 
 
 def _say_what_is_not_read() -> None:

@@ -6,15 +6,19 @@ import asyncio
 import json
 import os
 import sys
-import tempfile
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager
 
 from alga_temporal_domain.storage.schema import SCHEMA
-from alga_workflows_core.infra.database import Database
-from alga_workflows_core.infra.devstack import paths
-from alga_workflows_core.infra.devstack.stack import DevStack, StackInfo, find_running
+from alga_workflows_core.infra.devstack.local import (
+    bring_to,
+    kept_stack,
+    local_environ,
+    passing_stack,
+    report,
+    served,
+)
+from alga_workflows_core.infra.devstack.stack import StackInfo
 from alga_workflows_core.infra.stopping import INTERRUPTED, unless_stopped
 from temporal_worker.base import Mode
 from temporal_worker.client import service_client
@@ -23,27 +27,13 @@ from temporal_worker.sample import SampleResults, run_sample
 from temporal_worker.settings import ClientSettings, ServiceSettings
 
 
-def report(line: str) -> None:
-    """Progress goes to standard error; standard output belongs to results."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
-
-
 async def dev(stop: asyncio.Event) -> None:
     """Serve until `stop`, on the servers that another `dev` runs, or on ones of its own. Data is
     kept between starts."""
     _settings(os.environ)
-    folder = paths.state_folder()
-    async with AsyncExitStack() as undo:
-        running = find_running(folder)
+    async with kept_stack(stop) as running:
         if running is None:
-            stack = await unless_stopped(stop, DevStack.start(folder, report=report))
-            if stack is None:
-                return
-            undo.push_async_callback(stack.stop)
-            running = stack.info
-        else:
-            report(f"Using the servers of process {running.pid}: {running.summary}")
+            return
         settings = await unless_stopped(stop, _prepare(os.environ, running))
         if settings is None:
             return
@@ -59,13 +49,8 @@ async def demo(stop: asyncio.Event, *, as_json: bool) -> int:
     """
     environ = {**os.environ, "WORKER_SERVICE_PORT": "0"}
     _settings(environ)
-    with tempfile.TemporaryDirectory(prefix="alga-demo-", ignore_cleanup_errors=True) as folder:
-        starting = DevStack.start(Path(folder), report=report, durable=False)
-        stack = await unless_stopped(stop, starting)
-        if stack is None:
-            return INTERRUPTED
-        async with stack:
-            results = await _results(environ, stack.info, stop)
+    async with passing_stack(stop) as stack:
+        results = None if stack is None else await _results(environ, stack, stop)
     if results is None:
         return INTERRUPTED
     sys.stdout.write(json.dumps(results.as_json()) if as_json else results.as_text())
@@ -102,25 +87,13 @@ def _settings(environ: Mapping[str, str], stack: StackInfo | None = None) -> Ser
 
     Without one only to raise SettingsError before anything is started.
     """
-    local = {**environ}
-    named = environ.get("DATABASE_URL", "").strip()
-    local["DATABASE_URL"] = (named or "postgresql:///") if stack is None else stack.database_url
-    if local["DATABASE_URL"] != named:
-        local["DATABASE_DIRECT_URL"] = ""  # it is another database's
-    if stack is not None:
-        local["TEMPORAL_ADDRESS"] = stack.temporal_address
-    return ServiceSettings.load(local)
+    return ServiceSettings.load(local_environ(environ, stack))
 
 
 async def _prepare(environ: Mapping[str, str], stack: StackInfo) -> ServiceSettings:
     """Bring the database of `stack` to the present schema."""
     settings = _settings(environ, stack)
-    database = Database(settings.database)
-    try:
-        await database.ping()
-        await SCHEMA.migrate(database)
-    finally:
-        await database.close()
+    await bring_to(SCHEMA, settings.database)
     return settings
 
 
@@ -130,9 +103,6 @@ async def _serving(settings: ServiceSettings, stop: asyncio.Event) -> AsyncGener
 
     What makes serving fail ends the block and is raised, as an ExceptionGroup.
     """
-    url = asyncio.get_running_loop().create_future()
     mode = Mode(open_tenant=settings.dev.tenant)
-    async with asyncio.TaskGroup() as group:
-        serving = group.create_task(serve(settings, stop=stop, mode=mode, on_ready=url.set_result))
-        await asyncio.wait({serving, url}, return_when=asyncio.FIRST_COMPLETED)
-        yield url.result() if url.done() else None
+    async with served(lambda ready: serve(settings, stop=stop, mode=mode, on_ready=ready)) as url:
+        yield url

@@ -13,6 +13,8 @@ from alga_workflows_core.infra.command_line import (
     add_key_commands,
     brief,
     run_command,
+    tell_checked,
+    tell_migrated,
 )
 from alga_workflows_core.infra.key_desk import KeyDesk
 from workflow_worker import admin, dev, rebuilding
@@ -47,20 +49,11 @@ async def _demo(options: argparse.Namespace, stop: asyncio.Event) -> int:
 
 
 async def _migrate(_options: argparse.Namespace) -> int:
-    before, after = await admin.migrate_database()
-    sys.stdout.write(
-        f"The schema is at revision {after}.\n"
-        if before == after
-        else f"The schema went from revision {before or 'none'} to {after}.\n"
-    )
-    return 0
+    return tell_migrated(*await admin.migrate_database())
 
 
 async def _check(options: argparse.Namespace) -> int:
-    report = await admin.check()
-    sys.stdout.write(report.as_json() if options.json else report.as_text())
-    sys.stdout.write("\n")
-    return 0 if report.ok else 1
+    return tell_checked(await admin.check(), as_json=options.json)
 
 
 async def _rebuild(options: argparse.Namespace) -> int:

@@ -22,17 +22,16 @@ from alga_workflows_core.catalogue.event_types import EventTypeService
 from alga_workflows_core.infra.bounded import BoundedProcesses
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.egress.client import create_client
-from alga_workflows_core.infra.health import Check, HealthMonitor
+from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.http import HttpServer
 from alga_workflows_core.infra.metrics import Metrics, TemporalTelemetry, temporal_runtime
 from alga_workflows_core.infra.reach import reach_servers
+from alga_workflows_core.infra.serving import announcing, health_of_servers
 from alga_workflows_core.infra.stopping import unless_stopped
 from alga_workflows_core.infra.supervisor import (
-    StateListener,
     Supervisor,
 )
-from alga_workflows_core.infra.temporal import describe_namespace
 from alga_workflows_core.infra.web.access import Access, DevAccess, KeyAccess
 from alga_workflows_core.runs.blocked import Blocked
 from alga_workflows_core.runs.closed import ClosedRuns
@@ -136,7 +135,7 @@ def _compose(
     on_ready: Callable[[str], None] | None,
     stopping: asyncio.Event,
 ) -> Supervisor:
-    health = _health(base, database)
+    health = health_of_servers(database, base.client, base.settings.temporal, base.metrics)
     work = _Work.of(base)
     app = create_app(_api(base, work, health, stopping))
     http = HttpServer(app, host=base.settings.http.host, port=base.settings.http.port)
@@ -155,7 +154,7 @@ def _compose(
         services,
         # Activities get the time that was promised them; the SDK needs a moment more to end.
         stop_timeout=base.settings.process.stop_timeout + 5.0,
-        on_state=_announcing(health, http, on_ready),
+        on_state=announcing(health, http, on_ready),
     )
 
 
@@ -216,36 +215,3 @@ def _poller(base: Base, activities: Sequence[Callable[..., Awaitable[Any]]]) -> 
         ),
         build_id=process.build_id,
     )
-
-
-def _health(base: Base, database: Database) -> HealthMonitor:
-    """Watches the two servers that every request needs."""
-    return HealthMonitor(
-        [
-            Check(name="postgresql", probe=database.ping, address=database.address),
-            Check(
-                name="temporal",
-                probe=lambda: describe_namespace(base.client),
-                address=base.settings.temporal.address,
-            ),
-        ],
-        on_change=base.metrics.dependency,
-    )
-
-
-def _announcing(
-    health: HealthMonitor, http: HttpServer, on_ready: Callable[[str], None] | None
-) -> StateListener:
-    """Keeps `health` informed, and says where the API is once that, the last service, is up."""
-    announced = False
-
-    def listen(name: str, up: bool, error: str | None = None) -> None:
-        nonlocal announced
-        health.report_service(name, up, error)
-        if name == http.name and up and not announced:
-            announced = True
-            log.info(f"Serving on {http.url}", action="process.ready", url=http.url)
-            if on_ready is not None:
-                on_ready(http.url)
-
-    return listen

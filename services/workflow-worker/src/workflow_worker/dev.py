@@ -6,16 +6,20 @@ import asyncio
 import json
 import os
 import sys
-import tempfile
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from alga_workflows_core.errors import AlgaError
-from alga_workflows_core.infra.database import Database
-from alga_workflows_core.infra.devstack import paths
-from alga_workflows_core.infra.devstack.stack import DevStack, StackInfo, find_running
+from alga_workflows_core.infra.devstack.local import (
+    bring_to,
+    kept_stack,
+    local_environ,
+    passing_stack,
+    report,
+    served,
+)
+from alga_workflows_core.infra.devstack.stack import StackInfo
 from alga_workflows_core.infra.http import HttpServer
 from alga_workflows_core.infra.stopping import INTERRUPTED, unless_stopped
 from alga_workflows_core.storage.migrate import SCHEMA
@@ -26,12 +30,6 @@ from workflow_worker.sample import SampleRun, run_sample
 from workflow_worker.settings import ServiceSettings
 
 LOOPBACK = "127.0.0.0/8,::1/128"
-
-
-def report(line: str) -> None:
-    """Progress goes to standard error; standard output belongs to results."""
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +43,9 @@ class _Local:
 async def dev(stop: asyncio.Event) -> None:
     """Serve until `stop`; run the sample once at the start. Data is kept between starts."""
     _settings(os.environ)
-    folder = paths.state_folder()
-    async with AsyncExitStack() as undo:
-        running = find_running(folder)
+    async with kept_stack(stop) as running:
         if running is None:
-            stack = await unless_stopped(stop, DevStack.start(folder, report=report))
-            if stack is None:
-                return
-            undo.push_async_callback(stack.stop)
-            running = stack.info
-        else:
-            report(f"Using the servers of process {running.pid}: {running.summary}")
+            return
         local = await unless_stopped(stop, _prepare(os.environ, running))
         if local is None:
             return
@@ -71,13 +61,8 @@ async def demo(stop: asyncio.Event, *, as_json: bool) -> int:
     """
     environ = {**os.environ, "PORT": "0"}
     _settings(environ)
-    with tempfile.TemporaryDirectory(prefix="alga-demo-", ignore_cleanup_errors=True) as folder:
-        starting = DevStack.start(Path(folder), report=report, durable=False)
-        stack = await unless_stopped(stop, starting)
-        if stack is None:
-            return INTERRUPTED
-        async with stack:
-            run = await _finished_sample(environ, stack.info, stop)
+    async with passing_stack(stop) as stack:
+        run = None if stack is None else await _finished_sample(environ, stack, stop)
     if run is None:
         return INTERRUPTED
     sys.stdout.write(json.dumps(run.as_json()) if as_json else run.as_text())
@@ -124,24 +109,13 @@ def _settings(environ: Mapping[str, str], stack: StackInfo | None = None) -> Ser
     # The sample's desk is on this machine.
     allowed = ",".join(filter(None, [environ.get("WORKFLOW_HTTP_ALLOW", ""), LOOPBACK]))
     local = {**environ, "WORKFLOW_HTTP_ALLOW": allowed}
-    named = environ.get("DATABASE_URL", "").strip()
-    local["DATABASE_URL"] = (named or "postgresql:///") if stack is None else stack.database_url
-    if local["DATABASE_URL"] != named:
-        local["DATABASE_DIRECT_URL"] = ""  # it is another database's
-    if stack is not None:
-        local["TEMPORAL_ADDRESS"] = stack.temporal_address
-    return ServiceSettings.load(local)
+    return ServiceSettings.load(local_environ(local, stack))
 
 
 async def _prepare(environ: Mapping[str, str], stack: StackInfo) -> _Local:
     """Bring the database of `stack` to the present schema."""
     settings = _settings(environ, stack)
-    database = Database(settings.database)
-    try:
-        await database.ping()
-        await SCHEMA.migrate(database)
-    finally:
-        await database.close()
+    await bring_to(SCHEMA, settings.database)
     return _Local(settings, desk_server())
 
 
@@ -151,11 +125,8 @@ async def _serving(local: _Local, stop: asyncio.Event) -> AsyncGenerator[str | N
 
     What makes serving fail ends the block and is raised, as an ExceptionGroup.
     """
-    url = asyncio.get_running_loop().create_future()
     mode = Mode(open_tenant=local.settings.dev.tenant, extra_services=(local.desk,))
-    async with asyncio.TaskGroup() as group:
-        serving = group.create_task(
-            serve(local.settings, stop=stop, mode=mode, on_ready=url.set_result)
-        )
-        await asyncio.wait({serving, url}, return_when=asyncio.FIRST_COMPLETED)
-        yield url.result() if url.done() else None
+    async with served(
+        lambda ready: serve(local.settings, stop=stop, mode=mode, on_ready=ready)
+    ) as url:
+        yield url

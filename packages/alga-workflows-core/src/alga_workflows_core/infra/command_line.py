@@ -14,6 +14,7 @@ import structlog
 
 from alga_workflows_core.errors import AlgaError, SettingsError
 from alga_workflows_core.infra.auth import Role
+from alga_workflows_core.infra.checks import CheckReport
 from alga_workflows_core.infra.key_desk import KeyDesk
 from alga_workflows_core.infra.settings import LogSettings, load
 from alga_workflows_core.infra.stopping import INTERRUPTED, unless_stopped
@@ -59,6 +60,23 @@ def add_command(add: AddParser, name: str, command: Command, text: str) -> argpa
     parser = add(name, help=text, description=text)
     parser.set_defaults(command=command)
     return parser
+
+
+def tell_migrated(before: str | None, after: str) -> int:
+    """Say which revision the schema had and has; the exit status."""
+    sys.stdout.write(
+        f"The schema is at revision {after}.\n"
+        if before == after
+        else f"The schema went from revision {before or 'none'} to {after}.\n"
+    )
+    return 0
+
+
+def tell_checked(report: CheckReport, *, as_json: bool) -> int:
+    """Print what `check` found; the exit status."""
+    sys.stdout.write(report.as_json() if as_json else report.as_text())
+    sys.stdout.write("\n")
+    return 0 if report.ok else 1
 
 
 def add_key_commands(add: AddParser, desk: KeyDesk) -> None:
