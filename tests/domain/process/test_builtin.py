@@ -23,11 +23,12 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+from alga_temporal_domain.mail.port import Email, MailError
+from alga_temporal_domain.mail.sending import FolderMail, SmtpMail
 from alga_temporal_domain.projects.builtin.activities import BuiltinActivities
 from alga_temporal_domain.projects.builtin.broker import Broker, ProjectBroker
 from alga_temporal_domain.projects.builtin.catalogue import RESERVED
-from alga_temporal_domain.projects.builtin.mail import FolderMail, SmtpMail
-from alga_temporal_domain.projects.builtin.ports import Cached, Email, Owner
+from alga_temporal_domain.projects.builtin.ports import Cached, Owner
 from alga_temporal_domain.projects.builtin.sms import HttpSms
 from alga_temporal_domain.projects.calling import CallError
 from alga_workflows_core.errors import AlgaError
@@ -365,7 +366,7 @@ async def test_mail_by_smtp(answer: bytes, code: str, retryable: bool) -> None:
         assert sent.encode() in b"".join(told)
         assert sum(line.upper().startswith(b"RCPT") for line in told) == 2
     async with smtp_server(answer) as (url, _told):
-        with pytest.raises(CallError) as caught:
+        with pytest.raises(MailError) as caught:
             await SmtpMail(SecretStr(url), sender="a@b.example").send(message)
         assert (caught.value.error_code, caught.value.retryable) == (code, retryable)
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from alga_temporal_domain.projects.builtin.mail import MailSettings
+from alga_temporal_domain.mail.settings import MailSettings
 from alga_temporal_domain.projects.builtin.sms import SmsSettings
 from alga_temporal_domain.projects.bundles import Limits
 from alga_temporal_domain.projects.supervision.settings import SupervisionSettings

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from alga_temporal_domain.mail.port import Email, Mail, MailError
 from alga_temporal_domain.projects.builtin.inputs import (
     CacheKey,
     CacheSet,
@@ -18,7 +19,7 @@ from alga_temporal_domain.projects.builtin.inputs import (
     SendSms,
     WriteFile,
 )
-from alga_temporal_domain.projects.builtin.ports import Cache, Email, Files, Mail, Owner, Sms
+from alga_temporal_domain.projects.builtin.ports import Cache, Files, Owner, Sms
 from alga_temporal_domain.projects.builtin.requests import perform
 from alga_temporal_domain.projects.calling import CallError
 from alga_workflows_core.types.json import Json, JsonObject
@@ -99,7 +100,12 @@ class ProjectBroker:
                 code="INPUT_INVALID",
             )
         email = Email(to=to, subject=wanted.subject, text=wanted.text, html=wanted.html)
-        return {"messageId": await mail.send(email)}
+        try:
+            return {"messageId": await mail.send(email)}
+        except MailError as error:
+            raise CallError(
+                f"sendEmail: {error.message}", code=error.error_code, retryable=error.retryable
+            ) from None
 
     async def _send_sms(self, arguments: dict[str, Any]) -> JsonObject:
         wanted = SendSms.model_validate(arguments)

@@ -1,4 +1,4 @@
-"""What the broker needs of others: files, a cache, e-mail, text messages."""
+"""What the broker needs of others: files, a cache, text messages (e-mail: `mail.port`)."""
 
 from __future__ import annotations
 
@@ -49,24 +49,6 @@ class Cache(Protocol):
 
     async def set(self, owner: Owner, key: str, value: Json, seconds: float) -> None:
         """Keep it for so long at most."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Email:
-    """One message, to each of `to`."""
-
-    to: tuple[str, ...]
-    subject: str
-    text: str
-    html: str | None = None
-
-
-class Mail(Protocol):
-    """Sends e-mail."""
-
-    async def send(self, email: Email) -> str:
-        """The message's id, once a server has taken it. CallError when none did."""
         ...
 
 

@@ -1,61 +1,25 @@
-"""E-mail: by SMTP (needs the extra `[mail]`), or into a folder in development."""
+"""E-mail by SMTP (needs the extra `[mail]`), or into a folder in development."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import ssl
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
-from typing import Annotated
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import aiosmtplib
-from pydantic import Field, SecretStr, field_validator
+from pydantic import SecretStr
 
-from alga_temporal_domain.projects.builtin.ports import Email, Mail
-from alga_temporal_domain.projects.calling import CallError
-from alga_workflows_core.infra.settings import Settings
+from alga_temporal_domain.mail.port import Email, MailError
 
 _SECONDS = 30.0
 _PERMANENT = 500
-_PORTS = {"smtp": 587, "smtps": 465}
-
-
-class MailSettings(Settings):
-    """Where the e-mail of projects goes."""
-
-    url: Annotated[
-        SecretStr | None,
-        Field(
-            validation_alias="WORKER_MAIL_URL",
-            description="smtp://user:password@host:587, or smtps:// for TLS from the start.",
-        ),
-    ] = None
-    sender: Annotated[str, Field(validation_alias="WORKER_MAIL_FROM")] = "workflows@localhost"
-    folder: Annotated[
-        Path | None,
-        Field(
-            validation_alias="WORKER_MAIL_FOLDER",
-            description="Where messages are put as files instead of being sent.",
-        ),
-    ] = None
-
-    @field_validator("url")
-    @classmethod
-    def _is_smtp(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            parts = urlsplit(value.get_secret_value())
-            if parts.scheme not in _PORTS or not parts.hostname:
-                raise ValueError("expected smtp://user:password@host:587 or smtps://…")
-        return value
-
-    def mail(self) -> Mail | None:
-        """What these settings describe: a folder before a server, None for neither."""
-        if self.folder is not None:
-            return FolderMail(self.folder, sender=self.sender)
-        return None if self.url is None else SmtpMail(self.url, sender=self.sender)
+PORTS = {"smtp": 587, "smtps": 465}
+"""What each scheme stands for where a URL names no port."""
 
 
 class SmtpMail:
@@ -67,14 +31,14 @@ class SmtpMail:
         self._tls = tls
 
     async def send(self, email: Email) -> str:
-        """The message's id. CallError MAIL_REFUSED for good, MAIL_FAILED to be tried again."""
+        """The message's id. MailError MAIL_REFUSED for good, MAIL_FAILED to be tried again."""
         message = compose(email, self._sender)
         parts = urlsplit(self._url.get_secret_value())
         try:
             await aiosmtplib.send(
                 message,
                 hostname=parts.hostname,
-                port=parts.port or _PORTS[parts.scheme],
+                port=parts.port or PORTS[parts.scheme],
                 username=unquote(parts.username) if parts.username else None,
                 password=unquote(parts.password) if parts.password else None,
                 use_tls=parts.scheme == "smtps",
@@ -100,7 +64,7 @@ class FolderMail:
         self._sender = sender
 
     async def send(self, email: Email) -> str:
-        """The message's id; the file is `<random>.eml`. CallError MAIL_FAILED if it cannot be."""
+        """The message's id; the file is `<random>.eml`. MailError MAIL_FAILED if it cannot be."""
         message = compose(email, self._sender)
         try:
             await asyncio.to_thread(self._write, bytes(message))
@@ -114,25 +78,31 @@ class FolderMail:
 
 
 def compose(email: Email, sender: str) -> EmailMessage:
-    """The message as it travels. CallError INPUT_INVALID for addresses that are none."""
+    """The message as it travels. MailError INPUT_INVALID for addresses that are none."""
     message = EmailMessage()
     try:
         message["From"] = sender
         message["To"] = ", ".join(email.to)
         message["Subject"] = email.subject
     except (ValueError, IndexError) as error:
-        raise CallError(f"sendEmail: {error}", code="INPUT_INVALID") from None
+        raise MailError(f"{error}", code="INPUT_INVALID") from None
     message["Date"] = formatdate()
-    message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2].strip(">") or None)
+    message["Message-ID"] = _message_id(email.key, sender.rpartition("@")[2].strip(">") or None)
     message.set_content(email.text)
     if email.html is not None:
         message.add_alternative(email.html, subtype="html")
     return message
 
 
-def _failure(permanent: bool, why: str) -> CallError:
+def _message_id(key: str | None, domain: str | None) -> str:
+    if key is None or domain is None:
+        return make_msgid(domain=domain)
+    return f"<{hashlib.sha256(key.encode()).hexdigest()}@{domain}>"
+
+
+def _failure(permanent: bool, why: str) -> MailError:
     if permanent:
-        return CallError(f"sendEmail: the server refused it ({why}).", code="MAIL_REFUSED")
-    return CallError(
-        f"sendEmail: the server did not take it ({why}).", code="MAIL_FAILED", retryable=True
+        return MailError(f"The server refused the message ({why}).", code="MAIL_REFUSED")
+    return MailError(
+        f"The server did not take the message ({why}).", code="MAIL_FAILED", retryable=True
     )
