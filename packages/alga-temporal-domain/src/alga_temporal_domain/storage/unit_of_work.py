@@ -16,6 +16,7 @@ from alga_temporal_domain.storage.bundles import Bundles
 from alga_temporal_domain.storage.compiled_code import CompiledCode
 from alga_temporal_domain.storage.kept import Kept
 from alga_temporal_domain.storage.projects import Projects
+from alga_temporal_domain.storage.tenants import Tenants
 from alga_workflows_core.errors import ConflictError
 from alga_workflows_core.infra.auth import KeyHolder
 from alga_workflows_core.infra.database import Database, first_line, sqlstate
@@ -40,6 +41,7 @@ class UnitOfWork:
     compiled_code: CompiledCode
     kept: Kept
     api_keys: ApiKeys
+    tenants: Tenants
 
 
 class DomainStorage:
@@ -59,6 +61,7 @@ class DomainStorage:
                 compiled_code=CompiledCode(connection, tenant),
                 kept=Kept(connection, tenant),
                 api_keys=ApiKeys(connection, tenant),
+                tenants=Tenants(connection, tenant),
             )
 
     @asynccontextmanager
