@@ -9,6 +9,7 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
+from alga_workflows_core.infra.metrics import TemporalTelemetry
 from alga_workflows_core.infra.settings import DatabaseSettings
 from tests.domain.tenants.world import Post, World, folder_exports, smtp_server
 
@@ -18,6 +19,7 @@ async def world(
     domain_storage: DomainStorage,
     domain_settings: DatabaseSettings,
     temporal_client: Client,
+    temporal_telemetry: TemporalTelemetry,
     tmp_path: Path,
 ) -> AsyncGenerator[World]:
     """Nobody serves its queue yet."""
@@ -28,6 +30,7 @@ async def world(
             client=temporal_client,
             settings=domain_settings,
             folder=tmp_path,
+            runtime=temporal_telemetry.runtime,
             post=post,
             smtp=address,
             exports=folder_exports(tmp_path),

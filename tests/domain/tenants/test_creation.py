@@ -14,11 +14,11 @@ from alga_temporal_domain.tenants.contracts import (
     CreationState,
     ResumeCreation,
     Welcome,
-    Welcomed,
 )
 from alga_temporal_domain.tenants.passwords import PasswordDesk, is_password
-from alga_workflows_core.errors import InputError
-from tests.domain.tenants.world import Cutting, World, waits
+from alga_temporal_domain.tenants.seeds import Seeding
+from alga_workflows_core.errors import ConflictError, InputError
+from tests.domain.tenants.world import Cutting, World, update, waits
 
 SEED = """
 INSERT INTO project_files (tenant, project_id, name, content) SELECT tenant, id, 'seed', '' FROM
@@ -90,7 +90,7 @@ async def test_every_activity_runs_twice_and_counts_once(world: World) -> None:
     assert world.hooks.types == ["tenant.created"]
     assert len(world.post.messages) == 1
     for table in ("tenants", "tenant_users", "projects", "tenant_seeds_applied"):
-        assert await world.sql(f"SELECT count(*) FROM alga_domain.{table}") == [(1,)]
+        assert await world.count(table) == 1
 
 
 async def test_a_double_click_makes_one_tenant(world: World) -> None:
@@ -98,7 +98,8 @@ async def test_a_double_click_makes_one_tenant(world: World) -> None:
     handle = await world.create()
     with pytest.raises(WorkflowAlreadyStartedError):
         await world.create()
-    async with world.worker(cached=0), world.worker(cached=0):
+    other = await world.another_client()
+    async with world.worker(), world.worker(client=other):
         await asyncio.gather(handle.result(), *(world.made(f"t{n}") for n in range(4)))
     assert await world.sql("SELECT count(*) FROM alga_domain.tenants") == [(5,)]
     assert sorted(world.hooks.types) == ["tenant.created"] * 5
@@ -115,14 +116,14 @@ async def test_a_step_that_fails_waits_for_an_operator(world: World) -> None:
         assert "SEED_FAILED: Seed pack start 1" in state.error
         assert await world.state("acme") == "failed"
         with pytest.raises(WorkflowUpdateFailedError):
-            await handle.execute_update(names.RESUME_UPDATE, ResumeCreation(by="op", skip=True))
+            await update(handle, names.RESUME_UPDATE, ResumeCreation(by="op", skip=True))
     world.pack("start/1.sql", SEED)
     world.hooks.refused.add("tenant.created")
     async with world.worker():
-        await handle.execute_update(names.RESUME_UPDATE, ResumeCreation(by="op"))
+        await update(handle, names.RESUME_UPDATE, ResumeCreation(by="op"))
         state = await waits(handle, "waiting", CreationState)
         assert (state.step, await world.state("acme")) == ("hooks", "active")
-        await handle.execute_update(names.RESUME_UPDATE, ResumeCreation(by="op", skip=True))
+        await update(handle, names.RESUME_UPDATE, ResumeCreation(by="op", skip=True))
         state = CreationState.model_validate(await handle.result())
     assert (state.status, state.skipped) == ("done", ("hooks",))
     assert len(world.post.messages) == 1
@@ -137,18 +138,18 @@ async def test_compensation_is_asked_for(world: World) -> None:
         state = await waits(handle, "waiting", CreationState)
         assert state.step == "welcome"
         assert "MAIL_REFUSED" in state.error
+        wrong = CompensateCreation(by="op", confirm="other")
         with pytest.raises(WorkflowUpdateFailedError):
-            wrong = CompensateCreation(by="op", confirm="other")
-            await handle.execute_update(names.COMPENSATE_UPDATE, wrong)
+            await update(handle, names.COMPENSATE_UPDATE, wrong)
         assert await world.state("acme") == "active"
         confirmed = CompensateCreation(by="op", confirm="acme")
-        await handle.execute_update(names.COMPENSATE_UPDATE, confirmed)
+        await update(handle, names.COMPENSATE_UPDATE, confirmed)
         state = CreationState.model_validate(await handle.result())
     assert state.status == "compensated"
     assert world.hooks.types == ["tenant.created", "tenant.compensated"]
     assert await world.sql("SELECT state, name FROM alga_domain.tenants") == [("deleted", "")]
     for table in ("tenant_users", "tenant_set_password_links", "projects", "tenant_seeds_applied"):
-        assert await world.sql(f"SELECT count(*) FROM alga_domain.{table}") == [(0,)]
+        assert await world.count(table) == 0
 
 
 async def test_a_cancelled_creation_leaves_what_there_is(world: World) -> None:
@@ -172,12 +173,10 @@ async def test_a_changed_seed_is_refused(world: World) -> None:
     world.pack("start/1.sql", SEED)
     async with world.worker():
         await world.made()
-    spec = world.parts()
-    from alga_temporal_domain.tenants.seeds import Seeding  # noqa: PLC0415
-    from alga_workflows_core.errors import ConflictError  # noqa: PLC0415
-
-    assert await Seeding(world.storage, spec.packs).apply("acme") == 0
-    world.pack("start/2.py", "async def apply(rows):\n    await rows.execute('SELECT 1; SELECT 2')\n")
+    assert await Seeding(world.storage, world.packs()).apply("acme") == 0
+    world.pack(
+        "start/2.py", "async def apply(rows):\n    await rows.execute('SELECT 1; SELECT 2')\n"
+    )
     both = await asyncio.gather(
         *(Seeding(world.storage, world.packs()).apply("acme") for _ in range(2))
     )
@@ -195,13 +194,10 @@ async def test_a_welcome_again_locks_nobody_out(world: World) -> None:
         first = world.post.token(0)
         given = Welcome(tenant_id="acme", key="again", requested_by="op")
         world.post.answer = "550 no"
-        run = {"id": names.welcome_id("acme", "again"), "task_queue": "tenant-workflows"}
         with pytest.raises(WorkflowFailureError):
-            await world.client.execute_workflow(names.WELCOME_WORKFLOW, given, **run)
+            await world.welcome(given)
         world.post.answer = None
-        sent = await world.client.execute_workflow(
-            names.WELCOME_WORKFLOW, given, result_type=Welcomed, **run
-        )
+        sent = await world.welcome(given)
         assert sent.sent
         await PasswordDesk(world.storage).set_password(first, "correct horse battery")
     with pytest.raises(InputError):  # One is used, all are.

@@ -21,6 +21,7 @@ from pydantic import SecretStr
 from temporalio import activity, workflow
 from temporalio.client import Client, WorkflowHandle
 from temporalio.exceptions import ApplicationError
+from temporalio.runtime import Runtime
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
@@ -38,6 +39,8 @@ from alga_temporal_domain.tenants.contracts import (
     DeleteTenant,
     DeletionState,
     NewAdmin,
+    Welcome,
+    Welcomed,
 )
 from alga_temporal_domain.tenants.deletion import TenantDeletion
 from alga_temporal_domain.tenants.deletion_asked import Clock
@@ -46,7 +49,9 @@ from alga_temporal_domain.tenants.ports import ExportStore, TenantEvent
 from alga_temporal_domain.tenants.queue import TenantParts, queue_spec
 from alga_temporal_domain.tenants.seeds import SeedPack, read_packs
 from alga_temporal_domain.tenants.settings import TenantSettings
-from alga_workflows_core.infra.settings import DatabaseSettings
+from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings
+from alga_workflows_core.infra.temporal import connect
+from alga_workflows_core.types.model import Model
 
 PATIENCE = 20.0
 SECRET = "a-secret-of-sixteen"
@@ -79,7 +84,7 @@ class ScaledDeletion(TenantDeletion):
     def __init__(self, given: DeleteTenant) -> None:
         super().__init__(given)
 
-    def clock(self, given: DeleteTenant) -> Clock:
+    def clock(self, given: DeleteTenant) -> Clock:  # noqa: ARG002 (the SDK's form)
         return ScaledClock()
 
     @workflow.run
@@ -159,6 +164,7 @@ class World:
     client: Client
     settings: DatabaseSettings
     folder: Path
+    runtime: Runtime
     hooks: Hooks = field(default_factory=Hooks)
     post: Post = field(default_factory=Post)
     smtp: str = ""
@@ -180,6 +186,17 @@ class World:
             exports=self.exports,
         )
 
+    async def another_client(self) -> Client:
+        """As another replica has one."""
+        return await connect(
+            TemporalSettings(
+                address=self.client.service_client.config.target_host,
+                namespace=self.client.namespace,
+            ),
+            runtime=self.runtime,
+            timeout=PATIENCE,
+        )
+
     def packs(self) -> tuple[SeedPack, ...]:
         """Those of the folder now."""
         (self.folder / "seeds").mkdir(exist_ok=True)
@@ -193,12 +210,16 @@ class World:
 
     @asynccontextmanager
     async def worker(
-        self, *, interceptors: Sequence[Interceptor] = (), cached: int = 100
+        self,
+        *,
+        interceptors: Sequence[Interceptor] = (),
+        cached: int = 100,
+        client: Client | None = None,
     ) -> AsyncGenerator[None]:
-        """The queue is served."""
+        """The queue is served, over a connection of its own if there is one."""
         spec = queue_spec(self.parts())
         worker = Worker(
-            self.client,
+            client or self.client,
             task_queue=spec.name,
             workflows=[ScaledDeletion if w is TenantDeletion else w for w in spec.workflows],
             activities=list(spec.activities),
@@ -210,7 +231,9 @@ class World:
         async with worker:
             yield
 
-    async def create(self, tenant: str = "acme", key: str | None = None) -> WorkflowHandle[Any, Any]:
+    async def create(
+        self, tenant: str = "acme", key: str | None = None
+    ) -> WorkflowHandle[Any, Any]:
         """A tenant is being made."""
         given = CreateTenant(
             tenant_id=tenant,
@@ -243,6 +266,16 @@ class World:
             id=names.deletion_id(tenant),
             task_queue=TENANTS,
             result_type=DeletionState,
+        )
+
+    async def welcome(self, given: Welcome) -> Welcomed:
+        """Sent again."""
+        return await self.client.execute_workflow(
+            names.WELCOME_WORKFLOW,
+            given,
+            id=names.welcome_id(given.tenant_id, given.key),
+            task_queue=TENANTS,
+            result_type=Welcomed,
         )
 
     async def state(self, tenant: str) -> str:
@@ -280,6 +313,15 @@ class World:
             cursor = await connection.execute(statement.encode(), values or None)
             return await cursor.fetchall() if cursor.description else []
 
+    async def count(self, table: str, tenant: str | None = None) -> int:
+        """Rows of one of our tables."""
+        statement = f"SELECT count(*) FROM alga_domain.{table}"  # noqa: S608 (the test's)
+        if tenant is not None:
+            ((count,),) = await self.sql(f"{statement} WHERE tenant = %s", tenant)
+        else:
+            ((count,),) = await self.sql(statement)
+        return count
+
     async def histories(self) -> str:
         """Everything that Temporal keeps of this namespace's runs, as text."""
         texts: list[str] = []
@@ -310,6 +352,12 @@ async def eventually(look: Callable[[], Awaitable[Any]], what: str) -> Any:
             return found
         await asyncio.sleep(0.02)
     raise AssertionError(f"not within {PATIENCE} s: {what}")
+
+
+async def update(handle: WorkflowHandle[Any, Any], name: str, given: Model) -> None:
+    """Ask for it; WorkflowUpdateFailedError if it is refused."""
+    ask = cast("Callable[..., Awaitable[Any]]", handle.execute_update)
+    await ask(name, given)
 
 
 async def waits(handle: WorkflowHandle[Any, Any], status: str, answer: type[Any]) -> Any:

@@ -13,6 +13,7 @@ from alga_temporal_domain.mail.settings import MailSettings
 from alga_temporal_domain.projects.builtin.sms import SmsSettings
 from alga_temporal_domain.projects.bundles import Limits
 from alga_temporal_domain.projects.supervision.settings import SupervisionSettings
+from alga_temporal_domain.tenants.settings import TenantSettings
 from alga_workflows_core.errors import SettingsError
 from alga_workflows_core.infra.egress.settings import EgressSettings
 from alga_workflows_core.infra.settings import (
@@ -144,6 +145,7 @@ class ServiceSettings:
     egress: EgressSettings
     mail: MailSettings
     sms: SmsSettings
+    tenants: TenantSettings
     dev: OpenSettings
 
     @classmethod
@@ -161,6 +163,7 @@ class ServiceSettings:
             "egress": EgressSettings,
             "mail": MailSettings,
             "sms": SmsSettings,
+            "tenants": TenantSettings,
             "dev": OpenSettings,
         }
         source = os.environ if environ is None else environ

@@ -8,12 +8,22 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from alga_temporal_domain.api import documented, events, page, projects, workers
+from alga_temporal_domain.api import (
+    documented,
+    events,
+    page,
+    projects,
+    tenant_decisions,
+    tenants,
+    workers,
+)
 from alga_temporal_domain.projects.catalogue import ProjectCatalogue
 from alga_temporal_domain.projects.publishing import Publishing
 from alga_temporal_domain.projects.runs import ProjectRuns
 from alga_temporal_domain.projects.watching import Watching
 from alga_temporal_domain.projects.workers import WorkerDesk
+from alga_temporal_domain.tenants.desk import TenantDesk
+from alga_temporal_domain.tenants.passwords import PasswordDesk
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.metrics import Metrics
@@ -36,6 +46,8 @@ class ApiParts:
     desk: WorkerDesk
     runs: ProjectRuns
     watching: Watching
+    tenants: TenantDesk
+    passwords: PasswordDesk
     health: HealthMonitor
     metrics: Metrics
     sdk_metrics: Callable[[], Awaitable[bytes]]
@@ -54,12 +66,15 @@ def create_app(parts: ApiParts) -> ASGIApp:
         responses=openapi.PROBLEMS,
     )
     app.state.access = parts.access
+    app.state.tenants = parts.tenants
     problems.install(app, listing=LISTING)
     app.include_router(documented.router(parts.desk))
     for router in (
         projects.router(parts.catalogue, parts.publishing),
         workers.router(parts.desk, parts.runs),
         events.router(parts.watching),
+        tenants.router(parts.tenants, parts.passwords),
+        tenant_decisions.router(parts.tenants),
     ):
         app.include_router(router, prefix=API)
     app.include_router(

@@ -40,7 +40,7 @@ class Snapshot:
             + ") r"
         ).execution_options(yield_per=at_a_time)
         async with self._connection.stream(statement, {"tenant": self._tenant}) as result:
-            async for part in result.scalars().partitions():
+            async for part in result.scalars().partitions(at_a_time):
                 yield list(part)
 
 
