@@ -1,0 +1,1 @@
+"""Schedules that Temporal should have, and how it comes to have them."""
