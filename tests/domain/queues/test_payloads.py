@@ -88,7 +88,8 @@ async def test_histories_hold_nothing_readable(temporal_client: Client) -> None:
     )
     async with worker:
         await _greet(temporal_client, before, SECRET)
-    old, new = settings(OLD).client(temporal_client), settings(NEW, OLD).client(temporal_client)
+    old = settings(OLD, NEW).client(temporal_client)
+    new = settings(NEW, OLD).client(temporal_client)
     good, bad = f"tiny-{uuid4()}", f"tiny-{uuid4()}"
     async with build_worker(new, plain_jobs, build_id="t", graceful_shutdown=timedelta(seconds=1)):
         assert await _greet(old, good, SECRET) == f"hello {SECRET}"

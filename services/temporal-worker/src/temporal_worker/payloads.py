@@ -26,6 +26,9 @@ async def _new_key(options: argparse.Namespace) -> int:
         key = new_key(options.id or f"{datetime.now(UTC):%Y-%m-%d}")
     except ValueError as error:
         raise InputError(f"--id: {error}.") from error
-    sys.stderr.write("Put it in front of TEMPORAL_PAYLOAD_KEYS; keep the older ones behind it:\n")
+    sys.stderr.write(
+        "Add it to TEMPORAL_PAYLOAD_KEYS. Beside older keys: behind them in every process first,"
+        " then in front.\n"
+    )
     sys.stdout.write(f"{key}\n")
     return 0
