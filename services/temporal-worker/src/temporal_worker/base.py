@@ -19,8 +19,8 @@ from temporal_worker.settings import ServiceSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mode:
-    """`open_tenant`: whose data this machine sees without a key. `extra_queues`,
-    `extra_schedules`: besides those of the families."""
+    """`open_tenant`: whose data this machine sees without a key. `extra_queues`: in
+    place of the families' of the same names. `extra_schedules`: besides the families'."""
 
     open_tenant: str | None = None
     extra_queues: tuple[QueueSpec, ...] = ()

@@ -78,7 +78,8 @@ def _compose(
     parts: Parts, *, on_ready: Callable[[str], None] | None, stopping: asyncio.Event
 ) -> Supervisor:
     settings = parts.settings
-    queues = domain_queues(parts, families(parts), stopping=stopping)
+    served = families(parts)
+    queues = domain_queues(parts, served, stopping=stopping)
     health = health_of_servers(
         parts.database, parts.client, settings.temporal, parts.metrics, queues.checks
     )
@@ -110,8 +111,17 @@ def _compose(
         port=settings.http.port,
         port_setting="WORKER_SERVICE_PORT",
     )
+    services = [
+        *queues.services,
+        health,
+        parts.launcher,
+        parts.hints,
+        *projects.services,
+        *served.services,
+        http,
+    ]
     return Supervisor(
-        [*queues.services, health, parts.launcher, parts.hints, *projects.services, http],
+        services,
         # Activities get the time that was promised them; their processes need a moment more.
         stop_timeout=settings.process.stop_timeout + 5.0,
         on_state=announcing(health, http, on_ready),

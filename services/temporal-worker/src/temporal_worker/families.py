@@ -6,20 +6,31 @@ from dataclasses import dataclass
 
 from alga_temporal_domain.queues.spec import QueueSpec
 from alga_temporal_domain.schedules.desired import ScheduleSource
+from alga_workflows_core.infra.supervisor import Service
 from temporal_worker.base import Parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Families:
-    """Each family's queue, and its schedules where it has some.
+    """The families' queues, the schedules that some want, and services that they need besides.
 
-    A field per family, for what the API needs of it, goes here.
+    What the API needs of a family is a field of its own.
     """
 
     queues: tuple[QueueSpec, ...]
     schedules: tuple[ScheduleSource, ...]
+    services: tuple[Service, ...]
 
 
 def families(parts: Parts) -> Families:
     """All of them; nothing is started. The same in every process, whichever queues it polls."""
-    return Families(queues=parts.mode.extra_queues, schedules=parts.mode.extra_schedules)
+    own: tuple[QueueSpec, ...] = ()
+    replaced = {spec.name for spec in parts.mode.extra_queues}
+    return Families(
+        queues=(
+            *(spec for spec in own if spec.name not in replaced),
+            *parts.mode.extra_queues,
+        ),
+        schedules=parts.mode.extra_schedules,
+        services=(),
+    )

@@ -35,6 +35,6 @@ async def check_capabilities(client: Client, *, encrypted: bool) -> None:
     if missing:
         raise ConflictError(
             f"Temporal's namespace {client.namespace} has no {', no '.join(missing)}.",
-            code="TEMPORAL_CAPABILITIES",
+            code="SERVER_CAPABILITIES",
             remedy="Use a newer server, or have them turned on there.",
         )

@@ -53,12 +53,12 @@ class QueueSettings(Settings):
         ),
     ] = None
     limits: Annotated[
-        str,
+        str | None,
         Field(
             validation_alias="WORKER_QUEUE_LIMITS",
             description="For single queues: alga-jobs=50/20,sla-workflows=10/40.",
         ),
-    ] = ""
+    ] = None
     longest_silence: Annotated[
         float,
         Field(
@@ -95,8 +95,8 @@ class QueueSettings(Settings):
 
     @field_validator("limits")
     @classmethod
-    def _are_limits(cls, value: str) -> str:
-        parse_slots(value)
+    def _are_limits(cls, value: str | None) -> str | None:
+        parse_slots(value or "")
         return value
 
     @property
@@ -107,7 +107,7 @@ class QueueSettings(Settings):
     @property
     def slots(self) -> dict[str, Slots]:
         """By queue, what is set for it, else for all."""
-        said = parse_slots(self.limits)
+        said = parse_slots(self.limits or "")
         return {name: self._slots(said.get(name, Slots())) for name in KNOWN}
 
     def _slots(self, said: Slots) -> Slots:

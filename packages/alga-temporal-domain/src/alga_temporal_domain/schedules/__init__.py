@@ -1,1 +1,0 @@
-"""Schedules that Temporal should have, and how it comes to have them."""
