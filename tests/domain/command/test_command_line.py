@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from alga_temporal_domain.payloads.keys import parse_keys
 from alga_temporal_domain.queues.chosen import KNOWN
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.infra.devstack.temporal_server import TemporalServer
@@ -196,3 +197,14 @@ async def test_a_watched_folder_is_activated_on_each_save(
         process.terminate()
         await process.wait()
     assert process.returncode == 130
+
+
+async def test_a_key_for_payloads_is_made() -> None:
+    """It is all of standard output, and what the setting takes."""
+    status, out, told = await command("payloads", "new-key", "--id", "k1")
+    assert status == 0, told
+    assert [key.id for key in parse_keys(out)] == ["k1"]
+    assert "TEMPORAL_PAYLOAD_KEYS" in told
+    status, out, told = await command("payloads", "new-key", "--id", "k 1")
+    assert (status, out) == (1, "")
+    assert "--id" in told
