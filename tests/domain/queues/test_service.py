@@ -17,16 +17,20 @@ from temporalio.client import Client, WorkflowFailureError
 
 from alga_temporal_domain.payloads.settings import PayloadSettings
 from alga_temporal_domain.queues.pollers import pollers
+from alga_temporal_domain.queues.polling import Polling, QueueService
+from alga_temporal_domain.queues.probing import DeepProbe
 from alga_temporal_domain.queues.readiness import READINESS_WORKFLOW
 from alga_temporal_domain.queues.spec import JOBS
+from alga_temporal_domain.queues.table import QueueTable
 from alga_temporal_domain.queues.watching import PollWatch
 from alga_temporal_domain.storage.schema import SCHEMA
 from alga_workflows_core.errors import UnavailableError
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.metrics import TemporalTelemetry
 from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
+from alga_workflows_core.infra.supervisor import Backoff, Supervisor
 from alga_workflows_core.infra.temporal import connect
-from tests.domain.queues.tiny import SECRET, Person
+from tests.domain.queues.tiny import QUEUES, SECRET, Person
 from tests.domain.service.running import PAYLOAD_KEYS
 from tests.services.command import Command, eventually
 from tests.services.servers import Servers
@@ -212,6 +216,57 @@ async def test_a_queue_that_is_not_polled_is_seen(temporal_client: Client) -> No
         return not watch.is_alive()
 
     await eventually(given_up, "it is given up")
+
+
+async def test_a_deep_probe_does_not_wait_for_ever(temporal_client: Client) -> None:
+    """A queue that nobody serves has not answered; however many ask, one run is started."""
+    probe = DeepProbe(temporal_client, [JOBS], wait=0.5)
+    found = await asyncio.gather(*(probe.look() for _ in range(3)))
+    assert found == [{"answers alga-jobs": False}] * 3
+
+    async def started() -> int:
+        return (await temporal_client.count_workflows(f"TaskQueue = '{JOBS}'")).count
+
+    assert await eventually(started, "the run is listed") == 1
+
+
+async def test_a_worker_that_fails_is_replaced(temporal_client: Client) -> None:
+    """The supervisor hears of what the SDK's worker failed by, and the next worker serves."""
+    stop = asyncio.Event()
+    watch = PollWatch(temporal_client, JOBS, longest_silence=90)
+    polling = Polling(
+        client=temporal_client, build_id="t", grace=timedelta(seconds=1), stopping=stop
+    )
+    (spec,) = QueueTable.of(QUEUES).polled((JOBS,))
+    service = QueueService(spec, polling, watch)
+    states: list[tuple[bool, str | None]] = []
+
+    def listen(name: str, up: bool, error: str | None = None) -> None:
+        states.append((up, error))
+
+    supervisor = Supervisor([service], stop_timeout=5, on_state=listen, backoff=Backoff(first=0.05))
+    running = asyncio.create_task(supervisor.run(stop))
+    try:
+
+        async def is_up() -> bool:
+            return states[-1][0] if states else False
+
+        await eventually(is_up, "it polls")
+        first = watch.identity
+        # As when the SDK gives up: the task of the worker's run ends with an error.
+        (work,) = (task for task in asyncio.all_tasks() if task.get_name() == "run queue alga-jobs")
+        work.cancel()
+
+        async def is_replaced() -> bool:
+            return await is_up() and watch.identity != first
+
+        await eventually(is_replaced, "another worker polls")
+        assert await DeepProbe(temporal_client, [JOBS], wait=10).look() == {
+            "answers alga-jobs": True
+        }
+    finally:
+        stop.set()
+        await running
 
 
 async def _migrate(url: str) -> None:

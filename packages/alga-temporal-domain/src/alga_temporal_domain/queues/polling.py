@@ -62,7 +62,7 @@ class QueueService:
             graceful_shutdown=self._polling.grace,
             identity=identity,
         )
-        working = asyncio.create_task(worker.run(), name=self.name)
+        working = asyncio.create_task(worker.run(), name=f"run {self.name}")
         stops = [
             asyncio.create_task(event.wait())
             for event in (self._stop_asked, self._polling.stopping)
