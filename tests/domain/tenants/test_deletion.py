@@ -163,13 +163,13 @@ async def test_a_failed_export_stops_it(world: World) -> None:
         state = await waits(handle, "attention", DeletionState)
         assert "EXPORTS_NOT_CONFIGURED" in (state.progress.error or "")
         assert await world.sql("SELECT state FROM alga_domain.tenant_exports") == [("failed",)]
-        for update, given in (
+        for name, given in (
             (names.CONFIRM_UPDATE, Confirm(after="immediate", by="op")),
             (names.WAIVE_UPDATE, Waiver(step="hooks", by="op", reason="wrong step")),
             (names.PAUSE_UPDATE, DECISION),
         ):
             with pytest.raises(WorkflowUpdateFailedError):
-                await update(handle, update, given)
+                await update(handle, name, given)
         assert await world.state("acme") == "leaving"
     with pytest.raises(Exception, match="exported_or_waived"):
         await world.sql(

@@ -120,7 +120,7 @@ class Post:
         if self.answer is not None:
             return self.answer
         parsed = email.message_from_bytes(envelope.content, policy=default)
-        self.messages.append(cast("EmailMessage", parsed))
+        self.messages.append(parsed)
         return "250 taken"
 
     def text(self, at: int) -> str:

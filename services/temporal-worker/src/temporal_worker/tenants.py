@@ -24,7 +24,7 @@ class Tenants:
     passwords: PasswordDesk
 
 
-def tenants(parts: Parts) -> Tenants:
+def domain_tenants(parts: Parts) -> Tenants:
     """SettingsError if a seed pack is none. Under `dev`, whose tenant is open, that one manages
     the others unless a setting says which."""
     settings = parts.settings.tenants
@@ -32,7 +32,7 @@ def tenants(parts: Parts) -> Tenants:
     spec = queue_spec(
         TenantParts(
             storage=parts.storage,
-            client=parts.client,
+            client=parts.domain_client,
             settings=settings,
             management=management,
             mail=parts.settings.mail.mail(),
@@ -43,7 +43,7 @@ def tenants(parts: Parts) -> Tenants:
     )
     desk = TenantDesk(
         parts.storage,
-        parts.client,
+        parts.domain_client,
         management=management,
         address=parts.settings.temporal.address,
     )

@@ -13,6 +13,7 @@ from alga_temporal_domain.api import (
     events,
     page,
     projects,
+    queues,
     tenant_decisions,
     tenants,
     workers,
@@ -22,6 +23,7 @@ from alga_temporal_domain.projects.publishing import Publishing
 from alga_temporal_domain.projects.runs import ProjectRuns
 from alga_temporal_domain.projects.watching import Watching
 from alga_temporal_domain.projects.workers import WorkerDesk
+from alga_temporal_domain.queues.desk import QueueDesk
 from alga_temporal_domain.tenants.desk import TenantDesk
 from alga_temporal_domain.tenants.passwords import PasswordDesk
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
@@ -46,6 +48,8 @@ class ApiParts:
     desk: WorkerDesk
     runs: ProjectRuns
     watching: Watching
+    queues: QueueDesk
+    deep: process.DeepLook
     tenants: TenantDesk
     passwords: PasswordDesk
     health: HealthMonitor
@@ -73,12 +77,19 @@ def create_app(parts: ApiParts) -> ASGIApp:
         projects.router(parts.catalogue, parts.publishing),
         workers.router(parts.desk, parts.runs),
         events.router(parts.watching),
+        queues.router(parts.queues),
         tenants.router(parts.tenants, parts.passwords),
         tenant_decisions.router(parts.tenants),
     ):
         app.include_router(router, prefix=API)
     app.include_router(
-        process.router(parts.health, parts.metrics, parts.sdk_metrics, details_path=f"{API}/health")
+        process.router(
+            parts.health,
+            parts.metrics,
+            parts.sdk_metrics,
+            details_path=f"{API}/health",
+            deep=parts.deep,
+        )
     )
     app.include_router(page.router())
 

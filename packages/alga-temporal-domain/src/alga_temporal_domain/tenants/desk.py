@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID, uuid4, uuid5
 
 from temporalio.client import (
@@ -264,7 +265,8 @@ class TenantDesk:
             described = await handle.describe()
             if described.status is not WorkflowExecutionStatus.RUNNING:
                 raise ConflictError("It is over.", code="TENANT_STATE")
-            return await handle.execute_update(update, given, result_type=answer)
+            ask = cast("Callable[..., Awaitable[S]]", handle.execute_update)
+            return await ask(update, given, result_type=answer)
         except WorkflowUpdateFailedError as error:
             cause = error.cause
             code = cause.type if isinstance(cause, ApplicationError) else None
