@@ -9,7 +9,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid1
 
 import pytest
 from temporalio.client import (
@@ -328,7 +328,7 @@ async def test_a_disk_that_is_full_for_a_while(world: World) -> None:
 
 async def test_two_replicas_delete_once(world: World) -> None:
     """Whichever performs what."""
-    deletion, other = uuid4(), await world.another_client()
+    deletion, other = uuid1(), await world.another_client()
     async with world.worker(), world.worker(client=other):
         await world.made()
         handle = await world.delete("acme", id=deletion, silent_days=2)

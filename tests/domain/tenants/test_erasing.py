@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import uuid4
+from itertools import pairwise
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -12,6 +13,7 @@ from alga_temporal_domain.tenants.erasing import Eraser
 from alga_temporal_domain.tenants.erasing_order import Delete, Empty, erasing_order
 from alga_temporal_domain.tenants.export_folder import FolderExports
 from alga_temporal_domain.tenants.exporting import Exporter
+from alga_temporal_domain.tenants.ports import ExportWriter
 from alga_temporal_domain.tenants.tables import TenantTables
 from alga_workflows_core.errors import ConflictError
 from tests.domain.tenants.world import World
@@ -111,23 +113,43 @@ async def test_every_table_of_ours_is_open_to_erasing(world: World) -> None:
     assert all(isinstance(step, Delete) and not step.at_once for step in steps)
 
 
+class Meddling:
+    """A store with which others delete rows as soon as something is written."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._inner = FolderExports(world.folder / "e")
+
+    async def begin(self, tenant: str, export_id: UUID) -> ExportWriter:
+        writer = await self._inner.begin(tenant, export_id)
+        begin_file = writer.begin_file
+
+        async def meddle(name: str) -> None:
+            if name.startswith("host.children"):
+                await self._world.sql("DELETE FROM host.tree")
+            await begin_file(name)
+
+        setattr(writer, "begin_file", meddle)  # noqa: B010 (it is the test's)
+        return writer
+
+    async def manifest(self, tenant: str, export_id: UUID) -> tuple[str, bytes] | None:
+        return await self._inner.manifest(tenant, export_id)
+
+
 async def test_an_export_is_of_one_moment(world: World) -> None:
-    """What comes and goes while it is written is in no file; some rows are in memory at a time."""
+    """What goes while it is written is in it; few rows are in memory at a time; the same id is the
+    same export."""
     await world.sql(HOST)
-    exporter = Exporter(world.storage, FolderExports(world.folder / "e"), at_a_time=7)
+    exporter = Exporter(world.storage, Meddling(world), at_a_time=7)
     told: list[tuple[str, int]] = []
+
+    def tell(table: str, rows: int) -> None:
+        told.append((table, rows))
+
     tables = await tables_of(world).all()
     export_id = uuid4()
-
-    made = await exporter.export(
-        "t1", export_id, tables, lambda name, rows: told.append((name, rows))
-    )
+    made = await exporter.export("t1", export_id, tables, tell)
     assert (made.tables, made.rows) == (5, 77)
-    assert (
-        max(later - earlier for (_, earlier), (_, later) in zip(told, told[1:], strict=False)) <= 7
-    )
-    await world.sql("DELETE FROM host.tree")
-    again = await exporter.export(
-        "t1", export_id, tables, lambda name, rows: told.append((name, rows))
-    )
-    assert again == made
+    assert await world.sql("SELECT count(*) FROM host.tree") == [(0,)]
+    assert max(now - before for (_, before), (_, now) in pairwise(told)) == 7
+    assert await exporter.export("t1", export_id, tables, tell) == made

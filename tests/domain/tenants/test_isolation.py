@@ -66,7 +66,7 @@ async def test_suspended_users_are_given_back_exactly(world: World) -> None:
             return await world.client.execute_workflow(
                 workflow,
                 given,
-                id=names.suspension_id("acme"),
+                id=names.suspension_id("acme", given.suspension),
                 task_queue=QUEUE,
                 result_type=Suspended,
             )

@@ -8,12 +8,12 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import UUID, uuid1, uuid4
 
 import psycopg
 from aiosmtpd.smtp import SMTP
@@ -61,19 +61,16 @@ DAY_SECONDS = 0.02
 
 
 class ScaledClock:
-    """A day is over in a moment. It begins when the first execution does."""
+    """A day is over in a moment, from `begin` on."""
+
+    def __init__(self, begin: datetime) -> None:
+        self._begin = begin
 
     def now(self) -> datetime:
-        passed = workflow.now() - _beginning()
-        return _beginning() + passed * (86_400 / DAY_SECONDS)
+        return self._begin + (workflow.now() - self._begin) * (86_400 / DAY_SECONDS)
 
     def until(self, due: datetime) -> timedelta:
         return (due - self.now()) * (DAY_SECONDS / 86_400)
-
-
-def _beginning() -> datetime:
-    # The same for every execution of a test.
-    return workflow.now().replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 @workflow.defn(name=names.DELETION_WORKFLOW)
@@ -84,8 +81,10 @@ class ScaledDeletion(TenantDeletion):
     def __init__(self, given: DeleteTenant) -> None:
         super().__init__(given)
 
-    def clock(self, given: DeleteTenant) -> Clock:  # noqa: ARG002 (the SDK's form)
-        return ScaledClock()
+    def clock(self, given: DeleteTenant) -> Clock:
+        # Ids of these tests have the time in them, which is the same in every execution.
+        since = timedelta(microseconds=given.deletion_id.time / 10)
+        return ScaledClock(datetime(1582, 10, 15, tzinfo=UTC) + since)
 
     @workflow.run
     async def run(self, given: DeleteTenant) -> DeletionState:
@@ -258,7 +257,7 @@ class World:
     async def delete(self, tenant: str, **more: Any) -> WorkflowHandle[Any, DeletionState]:
         """A tenant is being deleted."""
         given = DeleteTenant(
-            tenant_id=tenant, deletion_id=more.pop("id", uuid4()), requested_by="test", **more
+            tenant_id=tenant, deletion_id=more.pop("id", uuid1()), requested_by="test", **more
         )
         return await self.client.start_workflow(
             names.DELETION_WORKFLOW,

@@ -128,7 +128,7 @@ class DeletionActivities:
                 row = await found(work)
                 admins = tuple(user.email for user in await active_admins(work))
             if not admins:
-                raise ConflictError("The tenant has no admin to write to.", code="NO_ADMIN")
+                raise ConflictError("The tenant has no admin to write to.", code="ADMIN_MISSING")
             message_id = await mail.send(
                 reminder(
                     to=admins,

@@ -6,13 +6,12 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 from uuid import UUID, uuid4, uuid5
 
 from temporalio.client import (
     Client,
     WorkflowExecutionStatus,
-    WorkflowHandle,
     WorkflowUpdateFailedError,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -117,17 +116,35 @@ class TenantDesk:
 
     async def welcome(self, tenant: str, user: UUID | None, *, key: str, actor: str) -> None:
         """Send a welcome again."""
-        await self._active(tenant)
+        await self._there(tenant)
         given = Welcome(tenant_id=tenant, user_id=user, key=f"again-{key}", requested_by=actor)
         await self._start(names.WELCOME_WORKFLOW, given, names.welcome_id(tenant, key))
 
     async def suspend(self, tenant: str, *, reason: str | None, actor: str) -> None:
-        """Nobody works there until it is resumed."""
-        await self._suspension(names.SUSPENSION_WORKFLOW, tenant, reason, actor)
+        """Nobody works there until it is resumed. However often it is asked for, it is one
+        suspension."""
+        row = await self._there(tenant)
+        # Until the row changes, everybody who asks means the same one.
+        new = uuid5(_KEYS, f"{tenant}\x1f{row.updated_at.isoformat()}")
+        given = Suspend(
+            tenant_id=tenant,
+            suspension=row.suspension or new,
+            requested_by=actor,
+            reason=reason,
+        )
+        workflow_id = names.suspension_id(tenant, given.suspension)
+        await self._start(names.SUSPENSION_WORKFLOW, given, workflow_id)
 
     async def resume(self, tenant: str, *, reason: str | None, actor: str) -> None:
-        """Those work again who did before."""
-        await self._suspension(names.RESUMPTION_WORKFLOW, tenant, reason, actor)
+        """Those work again who did before; nothing if it is not suspended."""
+        row = await self._there(tenant)
+        if row.suspension is None:
+            return
+        given = Suspend(
+            tenant_id=tenant, suspension=row.suspension, requested_by=actor, reason=reason
+        )
+        workflow_id = names.resumption_id(tenant, row.suspension)
+        await self._start(names.RESUMPTION_WORKFLOW, given, workflow_id)
 
     async def export(self, tenant: str, *, key: str | None, reason: str | None, actor: str) -> UUID:
         """The id of an export that is being made; the same key makes one."""
@@ -199,34 +216,11 @@ class TenantDesk:
         """One of the updates of its deletion."""
         return await self._update(names.deletion_id(tenant), update, given, DeletionState)
 
-    async def _active(self, tenant: str) -> None:
-        row = await self.get(tenant)
-        if row.state != "active":
-            raise ConflictError(f"The tenant is {row.state}.", code="TENANT_STATE")
-
-    async def _suspension(self, workflow: str, tenant: str, reason: str | None, actor: str) -> None:
+    async def _there(self, tenant: str) -> TenantRow:
         row = await self.get(tenant)
         if row.state not in ("active", "suspended"):
             raise ConflictError(f"The tenant is {row.state}.", code="TENANT_STATE")
-        given = Suspend(
-            tenant_id=tenant,
-            suspension=row.suspension or uuid4(),
-            requested_by=actor,
-            reason=reason,
-        )
-        handle = await self._start(
-            workflow,
-            given,
-            names.suspension_id(tenant),
-            reuse=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            conflict=WorkflowIDConflictPolicy.FAIL,
-        )
-        if handle is None:
-            raise ConflictError(
-                "The tenant is being suspended or resumed just now.",
-                code="TENANT_BUSY",
-                remedy="Ask again in a moment.",
-            )
+        return row
 
     async def _start(
         self,
@@ -235,20 +229,19 @@ class TenantDesk:
         workflow_id: str,
         *,
         reuse: WorkflowIDReusePolicy = WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-        conflict: WorkflowIDConflictPolicy = WorkflowIDConflictPolicy.USE_EXISTING,
-    ) -> WorkflowHandle[Any, Any] | None:
-        """None if there is, or was, one that is not to be begun again."""
+    ) -> None:
+        """Nothing if there is one, or was one that is not to be begun again."""
         try:
-            return await self._client.start_workflow(
+            await self._client.start_workflow(
                 workflow,
                 given,
                 id=workflow_id,
                 task_queue=TENANTS,
                 id_reuse_policy=reuse,
-                id_conflict_policy=conflict,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             )
         except WorkflowAlreadyStartedError:
-            return None
+            return
         except RPCError as error:
             raise self._failure(error) from error
 

@@ -54,9 +54,14 @@ def welcome_id(tenant: str, key: str) -> str:
     return f"resend-welcome-email-{tenant}-{key}"
 
 
-def suspension_id(tenant: str) -> str:
-    """The workflow that suspends or resumes a tenant; one at a time."""
-    return f"tenant-suspension-{tenant}"
+def suspension_id(tenant: str, suspension: UUID) -> str:
+    """The workflow of one suspension."""
+    return f"tenant-suspension-{tenant}-{suspension}"
+
+
+def resumption_id(tenant: str, suspension: UUID) -> str:
+    """The workflow that ends it."""
+    return f"tenant-resumption-{tenant}-{suspension}"
 
 
 def export_id(tenant: str, export: UUID) -> str:
