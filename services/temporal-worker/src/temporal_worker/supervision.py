@@ -27,6 +27,7 @@ def project_supervision(parts: Parts) -> Supervision:
         temporal=target(parts.settings.temporal),
         broker_of=broker_of,
         hints=parts.hints,
+        registry=parts.metrics.registry,
     )
 
 

@@ -16,6 +16,7 @@ from alga_temporal_domain.projects.process.order import TemporalTarget, WorkOrde
 from alga_temporal_domain.projects.supervision.children import Launcher
 from alga_temporal_domain.projects.supervision.leases import Grant
 from alga_temporal_domain.projects.supervision.log_lines import LogLines
+from alga_temporal_domain.projects.supervision.metrics import SupervisionMetrics
 from alga_temporal_domain.projects.supervision.restarts import Restarts
 from alga_temporal_domain.projects.supervision.settings import SupervisionSettings
 from alga_temporal_domain.projects.supervision.statistics import Statistics
@@ -49,6 +50,7 @@ class Means:
     """By tenant and project."""
     temporal: TemporalTarget
     statistics: Statistics
+    metrics: SupervisionMetrics
     lines: LogLines
     holder: str
     host: str

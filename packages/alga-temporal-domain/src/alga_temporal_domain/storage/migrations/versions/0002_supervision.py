@@ -222,7 +222,7 @@ CREATE FUNCTION claim_slots(
     by_holder text, ttl interval, patience interval, most_projects integer, at_most integer
 ) RETURNS TABLE (
     tenant text, project_id uuid, hash text, number integer, epoch bigint, generation integer,
-    state text, seq integer, told_seq integer, retry_in double precision
+    state text, seq integer, told_seq integer, retry_in double precision, taken_from text
 ) LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
 #variable_conflict use_column
 DECLARE
@@ -250,7 +250,7 @@ BEGIN
         CONTINUE WHEN NOT candidate.is_preferred
             AND candidate.free_since > clock_timestamp() - patience;
         -- Whoever renews or claims it at this moment has its row.
-        SELECT s.epoch INTO claimed FROM worker_slots s
+        SELECT s.epoch, s.holder INTO claimed FROM worker_slots s
         WHERE (s.project_id, s.hash, s.number)
             = (candidate.project_id, candidate.hash, candidate.number)
           AND s.expires_at <= clock_timestamp()
@@ -266,7 +266,8 @@ BEGIN
         RETURN QUERY SELECT candidate.tenant, candidate.project_id, candidate.hash,
             candidate.number, claimed.epoch + 1, candidate.generation, candidate.state,
             candidate.seq, candidate.told_seq,
-            extract(epoch FROM candidate.retry_at - clock_timestamp())::double precision;
+            extract(epoch FROM candidate.retry_at - clock_timestamp())::double precision,
+            nullif(claimed.holder, by_holder);
     END LOOP;
 END $$;
 
@@ -325,6 +326,29 @@ LANGUAGE sql STABLE SECURITY DEFINER AS $$
     WHERE v.state = 'DRAINED' AND v.deleted_at IS NULL
     ORDER BY v.since DESC LIMIT at_most
 $$;
+
+-- Projects by what is wanted and what there is; without `desired`, processes by their state.
+CREATE FUNCTION project_counts() RETURNS TABLE (desired text, observed text, number bigint)
+LANGUAGE sql STABLE SECURITY DEFINER AS $$
+    WITH live AS (
+        SELECT i.project_id, i.state, count(*) AS number FROM worker_instances i
+        WHERE i.state IN ('pending', 'starting', 'ready', 'draining')
+        GROUP BY i.project_id, i.state
+    ), of_projects AS (
+        SELECT CASE WHEN p.desired = 'STOPPED' OR NOT p.is_active THEN 'stopped'
+                    WHEN p.asleep THEN 'asleep' ELSE 'running' END AS desired,
+            CASE WHEN bool_or(l.state = 'ready') THEN 'running'
+                 WHEN bool_or(l.state IN ('pending', 'starting')) THEN 'starting'
+                 WHEN EXISTS (SELECT FROM code_versions v WHERE v.project_id = p.id
+                              AND v.state = 'CURRENT' AND v.quarantined_at IS NOT NULL)
+                 THEN 'quarantined' ELSE 'stopped' END AS observed
+        FROM projects p LEFT JOIN live l ON l.project_id = p.id
+        GROUP BY p.id
+    )
+    SELECT o.desired, o.observed, count(*) FROM of_projects o GROUP BY o.desired, o.observed
+    UNION ALL
+    SELECT NULL, l.state, sum(l.number)::bigint FROM live l GROUP BY l.state
+$$;
 """
 
 SCRIPTS: tuple[str, ...] = (
@@ -343,5 +367,6 @@ SCRIPTS: tuple[str, ...] = (
         "fence_instances()",
         "sleeping_projects(uuid, integer)",
         "drained_versions(integer)",
+        "project_counts()",
     ),
 )
