@@ -33,9 +33,7 @@ def told(ms: float, *, ok: int = 0, failed: int = 0) -> Stats:
     """A process that has executed one activity so often."""
     histogram = [0] * BUCKETS
     histogram[bucket_of(ms)] = ok + failed
-    counts = ActivityCounts(
-        ok=ok, failed=failed, sum_ms=ms * (ok + failed), histogram=histogram
-    )
+    counts = ActivityCounts(ok=ok, failed=failed, sum_ms=ms * (ok + failed), histogram=histogram)
     return Stats(
         seconds=2.0,
         activities={"a": counts},
@@ -100,7 +98,9 @@ def test_series_are_bounded() -> None:
     assert now.value("alga_project_worker_activities", **last, slot="0") == 4
     assert now.value("alga_project_activities_total", **last, outcome="ok") == 4
     assert now.value("alga_project_activities_total", **last, outcome="failed") == 1
-    assert now.value("alga_project_activities_total", project=str(projects[0]), outcome="ok") is None
+    assert (
+        now.value("alga_project_activities_total", project=str(projects[0]), outcome="ok") is None
+    )
     assert now.value("alga_project_activity_seconds_count") == 15
     assert now.value("alga_project_activity_seconds_bucket", le="0.0028561") == 12
     assert round(now.value("alga_project_activity_seconds_sum") or 0, 6) == 3 * 0.028

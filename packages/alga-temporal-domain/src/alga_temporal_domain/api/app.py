@@ -65,7 +65,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
     app.include_router(
         process.router(parts.health, parts.metrics, parts.sdk_metrics, details_path=f"{API}/health")
     )
-    app.include_router(page.router())
+    app.include_router(page.router(parts.access))
 
     @app.get(LISTING, tags=["process"])
     async def describe(_caller: Reader) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from alga_temporal_domain.projects.bundles import Bundle
 from alga_temporal_domain.projects.calling import Broker
+from alga_temporal_domain.projects.limiting import limits_of
 from alga_temporal_domain.projects.names import worker_identity
 from alga_temporal_domain.projects.process.order import TemporalTarget, WorkOrder
 from alga_temporal_domain.projects.supervision.children import Launcher
@@ -83,6 +84,7 @@ class Means:
             project_id=project_id,
             bundle_hash=bundle_hash,
             bundle=bundle,
+            limits=limits_of(project, bundle),
             queue=project.task_queue_name,
             slot=number,
             epoch=grant.epoch,

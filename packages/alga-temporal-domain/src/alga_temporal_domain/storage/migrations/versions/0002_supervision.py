@@ -326,29 +326,6 @@ LANGUAGE sql STABLE SECURITY DEFINER AS $$
     WHERE v.state = 'DRAINED' AND v.deleted_at IS NULL
     ORDER BY v.since DESC LIMIT at_most
 $$;
-
--- Projects by what is wanted and what there is; without `desired`, processes by their state.
-CREATE FUNCTION project_counts() RETURNS TABLE (desired text, observed text, number bigint)
-LANGUAGE sql STABLE SECURITY DEFINER AS $$
-    WITH live AS (
-        SELECT i.project_id, i.state, count(*) AS number FROM worker_instances i
-        WHERE i.state IN ('pending', 'starting', 'ready', 'draining')
-        GROUP BY i.project_id, i.state
-    ), of_projects AS (
-        SELECT CASE WHEN p.desired = 'STOPPED' OR NOT p.is_active THEN 'stopped'
-                    WHEN p.asleep THEN 'asleep' ELSE 'running' END AS desired,
-            CASE WHEN bool_or(l.state = 'ready') THEN 'running'
-                 WHEN bool_or(l.state IN ('pending', 'starting')) THEN 'starting'
-                 WHEN EXISTS (SELECT FROM code_versions v WHERE v.project_id = p.id
-                              AND v.state = 'CURRENT' AND v.quarantined_at IS NOT NULL)
-                 THEN 'quarantined' ELSE 'stopped' END AS observed
-        FROM projects p LEFT JOIN live l ON l.project_id = p.id
-        GROUP BY p.id
-    )
-    SELECT o.desired, o.observed, count(*) FROM of_projects o GROUP BY o.desired, o.observed
-    UNION ALL
-    SELECT NULL, l.state, sum(l.number)::bigint FROM live l GROUP BY l.state
-$$;
 """
 
 SCRIPTS: tuple[str, ...] = (
@@ -367,6 +344,5 @@ SCRIPTS: tuple[str, ...] = (
         "fence_instances()",
         "sleeping_projects(uuid, integer)",
         "drained_versions(integer)",
-        "project_counts()",
     ),
 )
