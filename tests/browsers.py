@@ -11,6 +11,9 @@ from pathlib import Path
 from playwright.async_api import Browser, async_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+WITHOUT = "ALGA_TESTS_WITHOUT_BROWSER"
+"""Set where no browser can be had: pages are not looked at there, and the tests say so."""
+
 ELSEWHERE = "somewhere.example"
 """A name under which the browser reaches this machine, as others would."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from alga_workflows_core.infra.auth import Role
 from alga_workflows_core.infra.metrics import TemporalTelemetry
-from tests.browsers import ELSEWHERE, running_browser
+from tests.browsers import ELSEWHERE, WITHOUT, running_browser
 from tests.domain.service.running import RunningService, running_service
 
 FOCUSED = """
@@ -73,6 +74,8 @@ class Seen:
 @pytest_asyncio.fixture(scope="module")
 async def browser() -> AsyncGenerator[Browser]:
     """One for the tests of this module."""
+    if WITHOUT in os.environ:
+        pytest.skip(f"{WITHOUT} is set: this machine cannot have a browser")
     async with running_browser() as running:
         yield running
 
