@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from uuid import UUID
 
 import pytest_asyncio
 from temporalio.api.workflowservice.v1 import DescribeWorkerDeploymentRequest
@@ -49,7 +50,7 @@ async def projects_client(
     return await namespace_of_projects(forgetful, temporal_telemetry)
 
 
-async def in_temporal(place: Place, project_id: object) -> set[str]:
+async def in_temporal(place: Place, project_id: UUID) -> set[str]:
     """The versions that Temporal knows, by their build ids."""
     answer = await place.client.workflow_service.describe_worker_deployment(
         DescribeWorkerDeploymentRequest(

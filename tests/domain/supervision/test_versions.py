@@ -10,7 +10,7 @@ from alga_temporal_domain.storage.worker_logs import WorkerLogs
 from alga_temporal_domain.storage.worker_statistics import WorkerStatistics
 from tests.domain.supervision.conftest import Place
 from tests.domain.supervision.waiting import code, eventually, known, live, versions
-from tests.domain.supervision.world import TENANT, activate, project
+from tests.domain.supervision.world import TENANT, activate, project, wish
 
 SWAPS = 20
 
@@ -113,6 +113,8 @@ async def test_what_was_done_is_counted(place: Place) -> None:
     await known(place, project_id)
     for _ in range(3):
         await place.let(await place.start(project_id))
+    # It tells every few seconds, and when it ends.
+    await wish(place.storage, project_id, "STOPPED")
 
     async def is_counted() -> bool:
         async with place.storage.transaction(TENANT) as connection:
@@ -122,7 +124,7 @@ async def test_what_was_done_is_counted(place: Place) -> None:
         return (
             [(one.activity, one.ok, sum(one.histogram)) for one in found] == [("note", 3, 3)]
             and rows[0].tasks_completed == 3
-            and [line.line for line in lines] == ["noted one"] * 3
+            and [line.line for line in lines if line.stream == "stdout"] == ["noted one"] * 3
         )
 
     await eventually(is_counted)
