@@ -52,10 +52,15 @@ class Place:
     client: Client
     supervision: Supervision
 
-    async def start(self, project_id: UUID, name: str = "Waits") -> WorkflowHandle[object, str]:
+    async def start(
+        self, project_id: UUID, name: str = "Waits", *, workflow_id: str | None = None
+    ) -> WorkflowHandle[object, str]:
         """Start an execution on the project's queue."""
         return await self.client.start_workflow(
-            name, id=str(uuid4()), task_queue=f"project-{project_id}", result_type=str
+            name,
+            id=workflow_id or str(uuid4()),
+            task_queue=f"project-{project_id}",
+            result_type=str,
         )
 
     async def let(self, run: WorkflowHandle[object, str]) -> str:
