@@ -107,16 +107,16 @@ async def survive(
     polls = Polls(temporal, [f"project-{one}" for one in wanted])
     traces = folder / "supervisors"
     await asyncio.to_thread(traces.mkdir)
-    parts: list[asyncio.Task[None]] = []
+    parts = [
+        asyncio.create_task(polls.run()),
+        asyncio.create_task(Judge(storage, polls, found).run()),
+    ]
     try:
         async with supervisors(3, environ, traces, TTL) as (first, second, _third):
             await _all_work(storage, projects)
             runs = [await _begin(temporal, one) for one in wanted]
-            parts = [
-                asyncio.create_task(kill_children(storage, chance, found)),
-                asyncio.create_task(Judge(storage, polls, found).run()),
-                asyncio.create_task(polls.run()),
-            ]
+            killing = asyncio.create_task(kill_children(storage, chance, found))
+            parts.append(killing)
             first.send_signal(signal.SIGSTOP)
             await asyncio.sleep(max(seconds / 4, 1.5 * TTL))
             first.send_signal(signal.SIGCONT)
@@ -129,7 +129,7 @@ async def survive(
             await asyncio.sleep(AWAY_SECONDS)
             await servers.start_postgres()
             await asyncio.sleep(seconds / 4)
-            parts[0].cancel()
+            killing.cancel()
             await _all_work(storage, projects)
             for run in runs:
                 await run.signal("let")

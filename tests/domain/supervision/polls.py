@@ -85,7 +85,9 @@ class Polls:
 
         Allowed is an access of a process that had ended before that begin: it can only be the end
         of the poll that was open when the process was killed. That has no limit in time, since it
-        is the server's to see that a connection is closed.
+        is the server's to see that a connection is closed: while it makes a version known for the
+        first time, that takes it five seconds. A process that had ended when it was first seen
+        counts as one that ended before.
         """
         begins: dict[str, dict[int, float]] = defaultdict(dict)
         for poller, first in self._first.items():
@@ -96,10 +98,12 @@ class Polls:
             of_slot = begins[poller.slot]
             later = [(begin, epoch) for epoch, begin in of_slot.items() if epoch > poller.epoch]
             begin, epoch = min(later, default=(last, 0))
-            if last > begin and self._ended.get(poller.pid, last) > begin:
+            ended = self._ended.get(poller.pid)
+            if last > begin and (ended is None or ended > begin):
+                process = "lives" if ended is None else f"ended after {ended - begin:.3f} s"
                 wrong.append(
-                    f"{poller.slot}: process {poller.pid} of epoch {poller.epoch} has polled"
-                    f" {last - begin:.3f} s after epoch {epoch} had begun to"
+                    f"{poller.slot}: epoch {poller.epoch} has polled {last - begin:.3f} s after"
+                    f" epoch {epoch} had begun to; its process {poller.pid} {process}"
                 )
         return wrong
 
@@ -135,7 +139,7 @@ class Polls:
         try:
             self._watched[pid] = os.pidfd_open(pid)
         except ProcessLookupError:
-            self._ended[pid] = time.time()
+            self._ended[pid] = 0.0
             return
         asyncio.get_running_loop().add_reader(self._watched[pid], self._has_ended, pid)
 
