@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
+from prometheus_client import CollectorRegistry
+
 from alga_temporal_domain.projects.calling import NoBroker
 from alga_temporal_domain.projects.process.launcher import Launcher as ForkLauncher
 from alga_temporal_domain.projects.process.order import TemporalTarget
@@ -21,6 +23,7 @@ from alga_temporal_domain.projects.supervision.children import Launcher
 from alga_temporal_domain.projects.supervision.leases import Leases, new_holder
 from alga_temporal_domain.projects.supervision.log_lines import LogLines
 from alga_temporal_domain.projects.supervision.means import Means, Routing
+from alga_temporal_domain.projects.supervision.metrics import SupervisionMetrics
 from alga_temporal_domain.projects.supervision.restarts import Restarts
 from alga_temporal_domain.projects.supervision.services import supervision
 from alga_temporal_domain.projects.supervision.settings import SupervisionSettings
@@ -68,6 +71,7 @@ def means(
     routing: Routing | None = None,
     temporal: str = "nowhere:1",
     namespace: str = "default",
+    metrics: SupervisionMetrics | None = None,
 ) -> Means:
     """All that a supervisor needs."""
     holder = new_holder()
@@ -80,6 +84,7 @@ def means(
         broker_of=lambda _tenant, _project: NoBroker(),
         temporal=TemporalTarget(address=temporal, namespace=namespace),
         statistics=Statistics(storage, holder=holder),
+        metrics=metrics or SupervisionMetrics(CollectorRegistry()),
         lines=LogLines(storage),
         holder=holder,
         host="here",

@@ -8,12 +8,13 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from alga_temporal_domain.api import documented, events, page, projects, workers
+from alga_temporal_domain.api import documented, events, page, projects, queues, workers
 from alga_temporal_domain.projects.catalogue import ProjectCatalogue
 from alga_temporal_domain.projects.publishing import Publishing
 from alga_temporal_domain.projects.runs import ProjectRuns
 from alga_temporal_domain.projects.watching import Watching
 from alga_temporal_domain.projects.workers import WorkerDesk
+from alga_temporal_domain.queues.desk import QueueDesk
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.metrics import Metrics
@@ -36,6 +37,8 @@ class ApiParts:
     desk: WorkerDesk
     runs: ProjectRuns
     watching: Watching
+    queues: QueueDesk
+    deep: process.DeepLook
     health: HealthMonitor
     metrics: Metrics
     sdk_metrics: Callable[[], Awaitable[bytes]]
@@ -60,12 +63,19 @@ def create_app(parts: ApiParts) -> ASGIApp:
         projects.router(parts.catalogue, parts.publishing),
         workers.router(parts.desk, parts.runs),
         events.router(parts.watching),
+        queues.router(parts.queues),
     ):
         app.include_router(router, prefix=API)
     app.include_router(
-        process.router(parts.health, parts.metrics, parts.sdk_metrics, details_path=f"{API}/health")
+        process.router(
+            parts.health,
+            parts.metrics,
+            parts.sdk_metrics,
+            details_path=f"{API}/health",
+            deep=parts.deep,
+        )
     )
-    app.include_router(page.router())
+    app.include_router(page.router(parts.access))
 
     @app.get(LISTING, tags=["process"])
     async def describe(_caller: Reader) -> dict[str, Any]:

@@ -132,7 +132,7 @@ class _Work:
         return 0 if self._stopping.is_set() else self._fail("The worker ended by itself.")
 
     def _worker(self, client: Client) -> Worker:
-        order, limits = self._order, self._order.bundle.manifest.limits
+        order, limits = self._order, self._order.bounds
         pollers = PollerBehaviorAutoscaling(minimum=1, maximum=20, initial=2)
         return Worker(
             client,
