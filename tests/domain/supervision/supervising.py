@@ -33,13 +33,19 @@ from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.metrics import temporal_runtime
-from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
+from alga_workflows_core.infra.settings import (
+    DatabaseSettings,
+    LogSettings,
+    TemporalSettings,
+    load,
+)
 from alga_workflows_core.infra.supervisor import (
     Backoff,
     Supervisor,
     exit_process,
     install_signal_handlers,
 )
+from alga_workflows_core.infra.telemetry import configure_logging
 from alga_workflows_core.infra.temporal import connect
 from tests.domain.supervision.sleepers import Sleepers
 
@@ -103,6 +109,8 @@ async def supervised(of: Means, database: DatabaseSettings) -> AsyncGenerator[Pr
 async def _main(folder: Path, ttl: float) -> None:
     stop = asyncio.Event()
     install_signal_handlers(stop)
+    # Without it tracebacks are drawn for a terminal, which takes seconds each.
+    configure_logging(LogSettings(format="json"), service="supervising")
     settings = load(DatabaseSettings)
     database = Database(settings)
     storage = DomainStorage(database)

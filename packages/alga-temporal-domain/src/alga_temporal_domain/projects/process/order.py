@@ -52,6 +52,7 @@ class WorkOrder(Order):
     slot: int
     epoch: int
     identity: str
+    """Of the slot's holder; the process adds its own id."""
     temporal: TemporalTarget
     graceful_seconds: float = 10.0
     """What running activities get to finish after a stop."""

@@ -88,6 +88,6 @@ class Means:
             queue=project.task_queue_name,
             slot=number,
             epoch=grant.epoch,
-            identity=worker_identity(project_id, number, grant.epoch, self.host),
+            identity=worker_identity(project_id, bundle_hash, number, grant.epoch, self.host),
             temporal=self.temporal,
         )
