@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
-from alga_temporal_domain.projects.bundles import Bundle, Limits, Manifest
+from alga_temporal_domain.projects.bundles import MOST_CHARACTERS, Bundle, Limits, Manifest
 from alga_temporal_domain.projects.compiled_modules import modules_of
 from alga_temporal_domain.projects.findings import Finding, Rule
-from alga_temporal_domain.projects.judging import Names, Reads
+from alga_temporal_domain.projects.judging import Names, Package, Reads
 from alga_temporal_domain.projects.publishing import Activation, Publishing, as_json, found
 from alga_temporal_domain.storage.compiled_code import CompiledCodeRow
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
@@ -52,18 +54,25 @@ class Collector:
 
     async def collect_due(self) -> None:
         """Collect each project whose rows have changed."""
-        for tenant, project_id in await self._storage.projects_to_collect(AT_MOST):
-            try:
-                await self.collect(tenant, project_id)
-            except UnavailableError:
-                raise
-            except AlgaError as error:
-                # One project's trouble must not hold up the others; it is tried again.
-                log.warning(
-                    f"A project's rows were not collected: {error}",
-                    action="project.not_collected",
-                    project=str(project_id),
-                )
+        due = await self._storage.projects_to_collect(AT_MOST)
+        # Beside each other, as the code of one may take its time to be looked at.
+        done = await asyncio.gather(*(self._collect_one(*one) for one in due))
+        for error in filter(None, done):
+            raise error
+
+    async def _collect_one(self, tenant: str, project_id: UUID) -> UnavailableError | None:
+        try:
+            await self.collect(tenant, project_id)
+        except UnavailableError as error:
+            return error
+        except AlgaError as error:
+            # One project's trouble must not hold up the others; it is tried again.
+            log.warning(
+                f"A project's rows were not collected: {error}",
+                action="project.not_collected",
+                project=str(project_id),
+            )
+        return None
 
     async def collect(self, tenant: str, project_id: UUID) -> Collected:
         """Publish and activate what the project's active rows are now, and say so in them.
@@ -78,24 +87,22 @@ class Collector:
         for row in rows:
             if not row.is_python:
                 findings[row.id].append(_unsupported(row))
-        bundle = self._bundle(ours, findings)
+        bundle = await self._bundle(ours, findings)
         bundle_hash = None
         if bundle is not None:
             bundle_hash = await self._activate(tenant, project_id, bundle, ours, findings)
         await self._tell(tenant, project_id, seq, ours, bundle_hash, findings)
         return Collected(bundle_hash=bundle_hash, findings=dict(findings))
 
-    def _bundle(self, rows: list[CompiledCodeRow], findings: Found) -> Bundle | None:
+    async def _bundle(self, rows: list[CompiledCodeRow], findings: Found) -> Bundle | None:
         files: dict[str, str] = {}
         names: dict[UUID, Names] = {}
-        for row in rows:
-            own = modules_of(row.workflow_id, row.workflow_code, row.activities_code)
-            read = self._reads.names(own)
-            if isinstance(read, Names):
-                names[row.id] = read
+        for row, package in zip(rows, await self._read(rows), strict=True):
+            if isinstance(package.read, Names):
+                names[row.id] = package.read
             else:
-                findings[row.id].extend(read)
-            files.update(own)
+                findings[row.id].extend(package.read)
+            files.update(package.files)
         _find_duplicates(names, findings)
         if not rows or any(row.id in findings for row in rows):
             return None
@@ -112,6 +119,15 @@ class Collector:
             for row in rows:
                 findings[row.id].append(_no_bundle(error))
             return None
+
+    async def _read(self, rows: list[CompiledCodeRow]) -> Sequence[Package]:
+        texts = [
+            modules_of(row.workflow_id, row.workflow_code, row.activities_code) for row in rows
+        ]
+        characters = sum(len(text) for each in texts for text in each.values())
+        if characters > MOST_CHARACTERS:
+            return [Package(files=each, read=(_too_large(characters),)) for each in texts]
+        return await self._reads.packages(texts) if texts else ()
 
     async def _activate(
         self,
@@ -177,6 +193,14 @@ def _unsupported(row: CompiledCodeRow) -> Finding:
     return Finding(
         rule=Rule.UNSUPPORTED_LANGUAGE,
         message=f"The code is kept, but workers run Python alone; this is {written}.",
+    )
+
+
+def _too_large(characters: int) -> Finding:
+    return Finding(
+        rule=Rule.TOO_LARGE,
+        message=f"The project's active code has {characters} characters together; "
+        f"{MOST_CHARACTERS} are allowed.",
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from pydantic import Field
 
-from alga_temporal_domain.projects.bundles import Bundle
+from alga_temporal_domain.projects.bundles import Bundle, Limits
 from alga_workflows_core.types.model import Model
+
+READING = Limits(activities=1, workflows=1, memory_mb=256)
+"""What a process may have that only reads code."""
 
 
 class TemporalTarget(Model):
@@ -61,3 +64,39 @@ class ReplayOrder(Model):
     kind: Literal["replay"] = "replay"
     bundle: Bundle
     histories: dict[str, str]
+
+
+class GatesOrder(Model):
+    """Hold a bundle against the gates, which read it, tell what they find, end.
+
+    `queue`: that of its project.
+    """
+
+    kind: Literal["gates"] = "gates"
+    bundle: Bundle
+    queue: str
+
+
+class NamesOrder(Model):
+    """Tell what groups of modules define, each for itself, and end.
+
+    `siblings`: they are a builder's texts, which import each other by their bare names; the answer
+    has them with relative imports.
+    """
+
+    kind: Literal["names"] = "names"
+    groups: tuple[dict[str, str], ...]
+    siblings: bool = False
+
+
+Trial: TypeAlias = CheckOrder | ReplayOrder | GatesOrder | NamesOrder
+"""What a throw-away process does."""
+
+Order: TypeAlias = WorkOrder | Trial
+
+
+def limits_of(order: Order) -> Limits:
+    """What the process may have: the bundle's where its code runs, ours where it is read."""
+    if isinstance(order, GatesOrder | NamesOrder):
+        return READING
+    return order.bundle.manifest.limits

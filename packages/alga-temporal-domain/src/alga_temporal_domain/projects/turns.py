@@ -1,0 +1,39 @@
+"""One thing at a time for each, so that nobody's many keep the others waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Hashable
+from contextlib import asynccontextmanager
+
+from alga_workflows_core.errors import ConflictError
+
+WAITING = 8
+"""How many may wait for their turn behind one that has it."""
+
+
+class Turns:
+    """Turns by a key; in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self._turns: dict[Hashable, asyncio.Lock] = {}
+        self._asked: dict[Hashable, int] = {}
+
+    @asynccontextmanager
+    async def of(self, key: Hashable) -> AsyncGenerator[None]:
+        """Wait for the turn and have it. ConflictError if too many wait for it already."""
+        asked = self._asked.get(key, 0)
+        if asked > WAITING:
+            raise ConflictError(
+                f"{WAITING} bundles of the project wait to be looked at already.",
+                code="TOO_MANY_BUNDLES",
+                remedy="Publish again when those have been answered.",
+            )
+        self._asked[key] = asked + 1
+        try:
+            async with self._turns.setdefault(key, asyncio.Lock()):
+                yield
+        finally:
+            self._asked[key] -= 1
+            if not self._asked[key]:
+                del self._asked[key], self._turns[key]
