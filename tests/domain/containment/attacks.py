@@ -217,8 +217,10 @@ CONTAINED: dict[str, Contained] = {
     "activity: exit": _run("import os\nos._exit(3)", ends="crashed", reason="exit code 3"),
     "activity: fork bomb": _run("import os\nwhile True:\n    os.fork()", told=_REFUSED_PERMISSION),
     "activity: threads": _run(_THREADS, told="can't start new thread", sync=True),
-    "activity: output without end": _run("for n in range(200_000):\n    print('x' * 100)"),
-    "activity: a huge result": _run("return 'x' * (20 * 1024**2)"),
+    "activity: output without end": _run(
+        "for n in range(200_000):\n    print('x' * 100)", sync=True
+    ),
+    "activity: a huge result": _run("return 'x' * (3 * 1024**2)"),
     "activity: a flood of frames": _run(
         f"{_SAY}{_STATS}control.sendall(line.encode() * 20_000)", sync=True
     ),
@@ -240,6 +242,6 @@ CONTAINED: dict[str, Contained] = {
     ),
     # In a workflow.
     "workflow: loop": _workflow("while True:\n    pass"),
-    "workflow: exit": _workflow("raise SystemExit(4)"),
+    "workflow: exit": _workflow("raise SystemExit(4)", ends="crashed", reason="exit(4)"),
     "workflow: memory": _workflow("kept = bytearray(3 * 1024**3)\nreturn 'done'"),
 }

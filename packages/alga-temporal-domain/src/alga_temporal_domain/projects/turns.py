@@ -1,4 +1,4 @@
-"""One thing at a time for each, so that nobody's many keep the others waiting."""
+"""Turns and places, so that nobody's many or slow things keep the others waiting."""
 
 from __future__ import annotations
 
@@ -37,3 +37,16 @@ class Turns:
             self._asked[key] -= 1
             if not self._asked[key]:
                 del self._asked[key], self._turns[key]
+
+
+@asynccontextmanager
+async def a_place(places: asyncio.Semaphore, seconds: float) -> AsyncGenerator[None]:
+    """Wait for a place and have it, for so long at most: who takes longer goes on without."""
+    await places.acquire()
+    leaving = asyncio.get_running_loop().call_later(seconds, places.release)
+    try:
+        yield
+    finally:
+        if asyncio.get_running_loop().time() < leaving.when():
+            leaving.cancel()
+            places.release()

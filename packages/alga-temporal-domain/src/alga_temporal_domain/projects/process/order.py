@@ -10,8 +10,8 @@ from pydantic import Field
 from alga_temporal_domain.projects.bundles import Bundle, Limits
 from alga_workflows_core.types.model import Model
 
-READING = Limits(activities=1, workflows=1, memory_mb=256)
-"""What a process may have that only reads code."""
+READING_MB = 256
+"""Memory of a process that only reads code."""
 
 
 class TemporalTarget(Model):
@@ -98,5 +98,5 @@ Order: TypeAlias = WorkOrder | Trial
 def limits_of(order: Order) -> Limits:
     """What the process may have: the bundle's where its code runs, ours where it is read."""
     if isinstance(order, GatesOrder | NamesOrder):
-        return READING
+        return Limits(activities=1, workflows=1, memory_mb=READING_MB)
     return order.bundle.manifest.limits
