@@ -1,0 +1,1 @@
+"""The queues of this worker: what belongs on each, and the processes that poll them."""
