@@ -14,6 +14,7 @@ from pathlib import Path
 from alga_temporal_domain.projects.calling import Broker
 from alga_temporal_domain.projects.process.children import EndedError
 from alga_temporal_domain.projects.process.endings import Ending, EndingKind
+from alga_temporal_domain.projects.process.frames import Ready
 from alga_temporal_domain.projects.process.order import WorkOrder
 from alga_temporal_domain.projects.process.statistics import Stats
 
@@ -33,7 +34,7 @@ while True:
         if now >= deadline:
             os._exit(75)
         os.write(out, f"{now}\\n".encode())
-        if not is_ready:
+        if not is_ready and behaviour != "slow":
             os.write(1, b"ready\\n")
             is_ready = True
     wait = 0.02 if deadline is None else max(0.0, min(0.02, deadline - now))
@@ -62,11 +63,12 @@ class Sleeper:
         self._stdin = process.stdin
         self._ready = asyncio.create_task(self._is_ready())
 
-    async def ready(self, timeout: float) -> None:  # noqa: ASYNC109 - part of the contract
+    async def ready(self, timeout: float) -> Ready:  # noqa: ASYNC109 - part of the contract
         """When it has said so."""
         async with asyncio.timeout(timeout):
             if not await asyncio.shield(self._ready):
                 raise EndedError(await self.ended())
+        return Ready(load_ms=0, connect_ms=0, worker_ms=0, seen=True, walls=())
 
     def renew(self, deadline: float) -> None:
         """By a line."""
@@ -104,7 +106,8 @@ class Sleeper:
 
 @dataclass(frozen=True, slots=True)
 class Sleepers:
-    """Starts them. The text of a bundle is the behaviour: `crash`, `bad`, or anything else."""
+    """Starts them. The text of a bundle is the behaviour: `crash`, `bad`, `slow` (never
+    ready) or anything else."""
 
     folder: Path
 

@@ -75,7 +75,7 @@ async def test_a_tenant_is_deleted(world: World) -> None:
         await world.made("acme")
         await world.made("other")
         await world.add_user("acme")
-        for schedule in ("jobs:acme:nightly", "jobs:other:nightly"):
+        for schedule in ("job/acme/nightly", "job/other/acme", "job/other/acme/x"):
             await world.client.create_schedule(
                 schedule,
                 Schedule(
@@ -115,7 +115,7 @@ async def test_a_tenant_is_deleted(world: World) -> None:
     assert len(await world.active("other")) == 1
     assert await world.sql("SELECT tenant FROM alga_domain.projects") == [("other",)]
     listed = [each.id async for each in await world.client.list_schedules()]
-    assert listed == ["jobs:other:nightly"]
+    assert sorted(listed) == ["job/other/acme", "job/other/acme/x"]
     assert world.hooks.types[-2:] == ["tenant.leaving", "tenant.deleted"]
 
 

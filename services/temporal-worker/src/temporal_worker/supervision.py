@@ -60,6 +60,7 @@ def _supervision(parts: Parts) -> Supervision:
         temporal=target(parts.settings.temporal),
         broker_of=broker_of,
         hints=parts.hints,
+        registry=parts.metrics.registry,
     )
 
 

@@ -91,7 +91,7 @@ def create_app(parts: ApiParts) -> ASGIApp:
             deep=parts.deep,
         )
     )
-    app.include_router(page.router())
+    app.include_router(page.router(parts.access))
 
     @app.get(LISTING, tags=["process"])
     async def describe(_caller: Reader) -> dict[str, Any]:

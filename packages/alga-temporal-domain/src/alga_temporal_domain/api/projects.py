@@ -20,6 +20,7 @@ from alga_temporal_domain.api.views import (
     PublishedView,
     activation_view,
     bundle_view,
+    changed_limits,
     project_view,
 )
 from alga_temporal_domain.projects.bundles import Bundle
@@ -107,7 +108,7 @@ def _add_projects(routes: APIRouter, catalogue: ProjectCatalogue) -> None:
 
     @routes.patch("/projects/{project_id}", openapi_extra=openapi.body(ProjectChange))
     async def change_project(project_id: UUID, request: Request, caller: Operator) -> ProjectView:
-        """Change how many workers there are, and when they sleep."""
+        """Change how many workers there are, when they sleep, and what each may have."""
         body = await read_model(request, ProjectChange)
         row = await catalogue.resize(
             caller.tenant,
@@ -116,6 +117,7 @@ def _add_projects(routes: APIRouter, catalogue: ProjectCatalogue) -> None:
             most_slots=body.most_slots,
             idle_seconds=body.idle_seconds,
             idle_given="idle_seconds" in body.model_fields_set,
+            limits=changed_limits(body),
         )
         return project_view(row)
 
@@ -132,7 +134,7 @@ def _add_bundles(routes: APIRouter, catalogue: ProjectCatalogue, publishing: Pub
     ) -> PublishedView:
         """Keep modules: 201, or 200 if the same ones are kept already; 422 with the findings."""
         body = await read_model(request, NewBundle)
-        bundle = _bundle(body, publishing)
+        bundle = await _bundle(body, publishing, caller.tenant, project_id)
         published = await publishing.publish(caller.tenant, project_id, bundle, caller.name)
         if not published.created:
             response.status_code = HTTPStatus.OK.value
@@ -191,7 +193,7 @@ def _add_activations(
         return page_of(rows, limit, activation_view, lambda row: (row.seq,))
 
 
-def _bundle(body: NewBundle, publishing: Publishing) -> Bundle:
+async def _bundle(body: NewBundle, publishing: Publishing, tenant: str, project_id: UUID) -> Bundle:
     if body.manifest is None:
-        return publishing.bundle_of(body.files)
+        return await publishing.bundle_of(tenant, project_id, body.files)
     return publishing.bundle_with(body.files, body.manifest.model_dump(exclude_none=True))

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
-from alga_temporal_domain.projects.bundles import Bundle, Limits, Manifest
+from alga_temporal_domain.projects.bundles import MOST_CHARACTERS, Bundle, Limits, Manifest
 from alga_temporal_domain.projects.compiled_modules import modules_of
 from alga_temporal_domain.projects.findings import Finding, Rule
-from alga_temporal_domain.projects.judging import Names, Reads
+from alga_temporal_domain.projects.judging import Names, Package, Reads
 from alga_temporal_domain.projects.publishing import Activation, Publishing, as_json, found
+from alga_temporal_domain.projects.row_findings import (
+    duplicate,
+    held_up,
+    is_in,
+    no_bundle,
+    unread,
+    unsupported,
+)
 from alga_temporal_domain.storage.compiled_code import CompiledCodeRow
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.errors import AlgaError, FindingsError, InputError, UnavailableError
@@ -24,14 +34,25 @@ REASON = "collected from workflow_compiled_code"
 
 Found = dict[UUID, list[Finding]]
 
+_MILD = frozenset({Rule.UNSUPPORTED_LANGUAGE, Rule.NOT_READ, Rule.HELD_UP})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What became of a project's rows. `findings`: by the row's id; no hash if none could be used,
-    or if one of them is wrong."""
+    """What became of a project's rows. `findings`: by the row's id, with warnings; no hash if none
+    could be used, or if one of them is wrong."""
 
     bundle_hash: str | None
     findings: Found
+
+    @property
+    def fault(self) -> Finding | None:
+        """What is in the way of all; of rows that are left out only if there are no others."""
+        if self.bundle_hash is not None:
+            return None
+        listed = [each for of_row in self.findings.values() for each in of_row]
+        worst = [each for each in listed if each.rule not in _MILD]
+        return next(iter(worst or listed), None)
 
 
 class Collector:
@@ -52,18 +73,25 @@ class Collector:
 
     async def collect_due(self) -> None:
         """Collect each project whose rows have changed."""
-        for tenant, project_id in await self._storage.projects_to_collect(AT_MOST):
-            try:
-                await self.collect(tenant, project_id)
-            except UnavailableError:
-                raise
-            except AlgaError as error:
-                # One project's trouble must not hold up the others; it is tried again.
-                log.warning(
-                    f"A project's rows were not collected: {error}",
-                    action="project.not_collected",
-                    project=str(project_id),
-                )
+        due = await self._storage.projects_to_collect(AT_MOST)
+        # Beside each other, as the code of one may take its time to be looked at.
+        done = await asyncio.gather(*(self._collect_one(*one) for one in due))
+        for error in filter(None, done):
+            raise error
+
+    async def _collect_one(self, tenant: str, project_id: UUID) -> UnavailableError | None:
+        try:
+            await self.collect(tenant, project_id)
+        except UnavailableError as error:
+            return error
+        except AlgaError as error:
+            # One project's trouble must not hold up the others; it is tried again.
+            log.warning(
+                f"A project's rows were not collected: {error}",
+                action="project.not_collected",
+                project=str(project_id),
+            )
+        return None
 
     async def collect(self, tenant: str, project_id: UUID) -> Collected:
         """Publish and activate what the project's active rows are now, and say so in them.
@@ -77,25 +105,37 @@ class Collector:
         findings: Found = defaultdict(list)
         for row in rows:
             if not row.is_python:
-                findings[row.id].append(_unsupported(row))
-        bundle = self._bundle(ours, findings)
-        bundle_hash = None
+                findings[row.id].append(unsupported(row))
+        packages = await self._read(ours)
+        bundle = self._bundle(ours, packages, findings)
         if bundle is not None:
-            bundle_hash = await self._activate(tenant, project_id, bundle, ours, findings)
-        await self._tell(tenant, project_id, seq, ours, bundle_hash, findings)
+            bundle = await self._activate(tenant, project_id, bundle, ours, findings)
+        in_force = bundle or await self._publishing.active(tenant, project_id)
+        became = {
+            row.id: in_force.hash
+            for row, package in zip(ours, packages, strict=True)
+            if in_force is not None and is_in(in_force, package.files)
+        }
+        if bundle is None:
+            _hold_up(ours, in_force, became, findings)
+        for row in ours:
+            if warnings := unread(row):
+                findings[row.id].extend(warnings)
+        await self._tell(tenant, project_id, seq, rows, became, findings)
+        bundle_hash = None if bundle is None else bundle.hash
         return Collected(bundle_hash=bundle_hash, findings=dict(findings))
 
-    def _bundle(self, rows: list[CompiledCodeRow], findings: Found) -> Bundle | None:
+    def _bundle(
+        self, rows: list[CompiledCodeRow], packages: Sequence[Package], findings: Found
+    ) -> Bundle | None:
         files: dict[str, str] = {}
         names: dict[UUID, Names] = {}
-        for row in rows:
-            own = modules_of(row.workflow_id, row.workflow_code, row.activities_code)
-            read = self._reads.names(own)
-            if isinstance(read, Names):
-                names[row.id] = read
+        for row, package in zip(rows, packages, strict=True):
+            if isinstance(package.read, Names):
+                names[row.id] = package.read
             else:
-                findings[row.id].extend(read)
-            files.update(own)
+                findings[row.id].extend(package.read)
+            files.update(package.files)
         _find_duplicates(names, findings)
         if not rows or any(row.id in findings for row in rows):
             return None
@@ -110,8 +150,17 @@ class Collector:
             )
         except ValueError as error:
             for row in rows:
-                findings[row.id].append(_no_bundle(error))
+                findings[row.id].append(no_bundle(error))
             return None
+
+    async def _read(self, rows: list[CompiledCodeRow]) -> Sequence[Package]:
+        texts = [
+            modules_of(row.workflow_id, row.workflow_code, row.activities_code) for row in rows
+        ]
+        characters = sum(len(text) for each in texts for text in each.values())
+        if characters > MOST_CHARACTERS:
+            return [Package(files=each, read=(_too_large(characters),)) for each in texts]
+        return await self._reads.packages(texts) if texts else ()
 
     async def _activate(
         self,
@@ -120,7 +169,7 @@ class Collector:
         bundle: Bundle,
         rows: list[CompiledCodeRow],
         findings: Found,
-    ) -> str | None:
+    ) -> Bundle | None:
         actor = rows[-1].compiled_by
         try:
             published = await self._publishing.publish(tenant, project_id, bundle, actor)
@@ -129,27 +178,41 @@ class Collector:
             return None
         wish = Activation(hash=published.hash, actor=actor, reason=REASON)
         await self._publishing.activate(tenant, project_id, wish)
-        return published.hash
+        return bundle
 
     async def _tell(
         self,
         tenant: str,
         project_id: UUID,
         seq: int,
-        ours: list[CompiledCodeRow],
-        bundle_hash: str | None,
+        rows: list[CompiledCodeRow],
+        became: dict[UUID, str],
         findings: Found,
     ) -> None:
         async with self._storage.unit_of_work(tenant) as work:
-            for row_id, listed in findings.items():
+            for row in rows:
+                listed = findings.get(row.id)
                 await work.compiled_code.came_of_it(
-                    [row_id], bundle_hash=None, findings=as_json(listed)
-                )
-            if bundle_hash is not None:
-                await work.compiled_code.came_of_it(
-                    [row.id for row in ours], bundle_hash=bundle_hash, findings=None
+                    row.id,
+                    bundle_hash=became.get(row.id),
+                    findings=as_json(listed) if listed else None,
                 )
             await work.projects.collected(project_id, seq)
+
+
+def _hold_up(
+    rows: list[CompiledCodeRow],
+    in_force: Bundle | None,
+    became: Mapping[UUID, str],
+    findings: Found,
+) -> None:
+    """Say in rows that are right, and are not in force as they are, which one is wrong."""
+    wrong = next(((row, findings[row.id][0]) for row in rows if row.id in findings), None)
+    if wrong is None:
+        return
+    for row in rows:
+        if row.id not in findings and row.id not in became:
+            findings[row.id].append(held_up(row, in_force, *wrong))
 
 
 def _find_duplicates(names: dict[UUID, Names], findings: Found) -> None:
@@ -161,28 +224,15 @@ def _find_duplicates(names: dict[UUID, Names], findings: Found) -> None:
         for name, row_ids in holders.items():
             if len(row_ids) > 1:
                 for row_id in row_ids:
-                    findings[row_id].append(_duplicate(kind, name))
+                    findings[row_id].append(duplicate(kind, name))
 
 
-def _duplicate(kind: str, name: str) -> Finding:
-    what = "workflow" if kind == "workflows" else "activity"
+def _too_large(characters: int) -> Finding:
     return Finding(
-        rule=Rule.NAME_DUPLICATE,
-        message=f"Another workflow of the project defines the {what} {name!r} too; rename one.",
+        rule=Rule.TOO_LARGE,
+        message=f"The project's active code has {characters} characters together; "
+        f"{MOST_CHARACTERS} are allowed.",
     )
-
-
-def _unsupported(row: CompiledCodeRow) -> Finding:
-    written = row.language or "TypeScript, by its package_json or tsconfig_json"
-    return Finding(
-        rule=Rule.UNSUPPORTED_LANGUAGE,
-        message=f"The code is kept, but workers run Python alone; this is {written}.",
-    )
-
-
-def _no_bundle(error: ValueError) -> Finding:
-    last = str(error).strip().splitlines()[-1] if str(error).strip() else "it is no bundle"
-    return Finding(rule=Rule.LOAD_FAILED, message=f"The project's code is no bundle: {last}")
 
 
 def _blame(error: InputError, rows: list[CompiledCodeRow], findings: Found) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import structlog
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -13,15 +11,15 @@ log = structlog.get_logger()
 ATTRIBUTE = "TenantId"
 """The search attribute that names a schedule's tenant, where the namespace has it."""
 
-_SEPARATORS = re.compile(r"[:/]")
-
 
 async def remove_schedules(client: Client, tenant: str) -> int:
-    """Delete those with the search attribute, and those whose ids have the tenant between colons or
-    slashes, as `jobs:acme:nightly`; how many."""
+    """Delete those with the search attribute, and those whose ids are `<kind>/<tenant>/<name>`; how
+    many."""
     found = await _by_attribute(client, tenant)
     async for listed in await client.list_schedules():
-        if tenant in _SEPARATORS.split(listed.id):
+        # Only the second part: what follows is a name, which may be that of another tenant.
+        parts = listed.id.split("/", maxsplit=2)
+        if len(parts) > 2 and parts[1] == tenant:
             found.add(listed.id)
     for schedule_id in sorted(found):
         try:
