@@ -8,7 +8,16 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from alga_temporal_domain.api import documented, events, page, projects, workers
+from alga_temporal_domain.api import (
+    documented,
+    events,
+    jobs,
+    page,
+    projects,
+    recurring_jobs,
+    workers,
+)
+from alga_temporal_domain.jobs.family import JobFamily
 from alga_temporal_domain.projects.catalogue import ProjectCatalogue
 from alga_temporal_domain.projects.publishing import Publishing
 from alga_temporal_domain.projects.runs import ProjectRuns
@@ -36,6 +45,7 @@ class ApiParts:
     desk: WorkerDesk
     runs: ProjectRuns
     watching: Watching
+    jobs: JobFamily
     health: HealthMonitor
     metrics: Metrics
     sdk_metrics: Callable[[], Awaitable[bytes]]
@@ -60,6 +70,10 @@ def create_app(parts: ApiParts) -> ASGIApp:
         projects.router(parts.catalogue, parts.publishing),
         workers.router(parts.desk, parts.runs),
         events.router(parts.watching),
+        # In this order: an id under `/jobs` may be anything.
+        jobs.names_router(parts.jobs.catalogue, parts.jobs.callbacks),
+        recurring_jobs.router(parts.jobs.recurring),
+        jobs.router(parts.jobs.enqueueing, parts.jobs.desk),
     ):
         app.include_router(router, prefix=API)
     app.include_router(

@@ -14,6 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alga_temporal_domain.storage.api_keys import ApiKeys
 from alga_temporal_domain.storage.bundles import Bundles
 from alga_temporal_domain.storage.compiled_code import CompiledCode
+from alga_temporal_domain.storage.job_hosts import JobHosts
+from alga_temporal_domain.storage.job_schedules import JobSchedules
+from alga_temporal_domain.storage.jobs import Jobs
 from alga_temporal_domain.storage.kept import Kept
 from alga_temporal_domain.storage.projects import Projects
 from alga_workflows_core.errors import ConflictError
@@ -40,6 +43,9 @@ class UnitOfWork:
     compiled_code: CompiledCode
     kept: Kept
     api_keys: ApiKeys
+    jobs: Jobs
+    job_schedules: JobSchedules
+    job_hosts: JobHosts
 
 
 class DomainStorage:
@@ -59,6 +65,9 @@ class DomainStorage:
                 compiled_code=CompiledCode(connection, tenant),
                 kept=Kept(connection, tenant),
                 api_keys=ApiKeys(connection, tenant),
+                jobs=Jobs(connection, tenant),
+                job_schedules=JobSchedules(connection, tenant),
+                job_hosts=JobHosts(connection, tenant),
             )
 
     @asynccontextmanager
