@@ -58,6 +58,15 @@ async def job_client(job_environ: dict[str, str], temporal_telemetry: TemporalTe
 
 
 @pytest_asyncio.fixture(scope="module")
+async def replica_client(
+    job_environ: dict[str, str], temporal_telemetry: TemporalTelemetry
+) -> Client:
+    """The same for a second process."""
+    settings = load(TemporalSettings, job_environ)
+    return await connect(settings, runtime=temporal_telemetry.runtime, timeout=60.0)
+
+
+@pytest_asyncio.fixture(scope="module")
 async def stage() -> Stage:
     """What the module's handlers act on."""
     return Stage()

@@ -41,12 +41,12 @@ async def outage(server: PostgresServer, environ: dict[str, str]) -> AsyncGenera
 
 
 async def test_a_burst_ends_truthfully(
-    job_client: Client, job_storage: DomainStorage, stage: Stage
+    job_client: Client, replica_client: Client, job_storage: DomainStorage, stage: Stage
 ) -> None:
     """200 jobs at once on two replicas, half of which fail: each row equals Temporal's own view."""
     async with (
         job_world(job_client, job_storage, stage.jobs()) as world,
-        job_world(job_client, job_storage, stage.jobs()),
+        job_world(replica_client, job_storage, stage.jobs()),
     ):
         jobs = await asyncio.gather(
             *(world.enqueue("halves", {"number": number}) for number in range(200))
@@ -162,11 +162,11 @@ class Suspended:
 
 
 async def test_jobs_of_a_suspended_tenant_are_skipped_visibly(
-    temporal_client: Client, job_storage: DomainStorage, stage: Stage
+    temporal_client: Client, domain_storage: DomainStorage, stage: Stage
 ) -> None:
     """The handler is not called, and both row and result say why."""
     async with job_world(
-        temporal_client, job_storage, stage.jobs(), tenants=Suspended()
+        temporal_client, domain_storage, stage.jobs(), tenants=Suspended()
     ) as world:
         job = await world.enqueue("waits")
         row = await world.ended(job.id)

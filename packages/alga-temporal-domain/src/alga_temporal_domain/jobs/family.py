@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import httpx
+import structlog
 from temporalio.client import Client
 
 from alga_temporal_domain.jobs.bookkeeping import Bookkeeping
@@ -29,8 +30,11 @@ from alga_temporal_domain.jobs.settling import PRUNE_SECONDS, SETTLE_SECONDS, Se
 from alga_temporal_domain.jobs.slots import Slots
 from alga_temporal_domain.queues.spec import QueueSpec
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
+from alga_workflows_core.errors import UnavailableError
 from alga_workflows_core.infra.secrets.port import SecretProvider
 from alga_workflows_core.infra.supervisor import Backoff, PeriodicService, Service
+
+log = structlog.get_logger()
 
 # PostgreSQL is away for as long as it is; rows are not to be late by more when it is back.
 _AGAIN = Backoff(first=1.0, longest=5.0)
@@ -124,4 +128,11 @@ def job_family(means: JobMeans) -> JobFamily:
 
 
 def _periodic(name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> PeriodicService:
-    return PeriodicService(name, seconds, work, backoff=_AGAIN)
+    async def round_of_work() -> None:
+        try:
+            await work()
+        except UnavailableError as error:
+            # Health tells of the outage; each round will be done again anyway.
+            log.warning(f"A round waits: {error}", action="job.round_waits", service=name)
+
+    return PeriodicService(name, seconds, round_of_work, backoff=_AGAIN)
