@@ -20,9 +20,9 @@ _COLUMNS = """id, name, workflow_id, run_id, schedule_key, actor, state, attempt
 
 _ENSURE = text("""
     INSERT INTO jobs (tenant, id, name, workflow_id, run_id, schedule_key, actor, created_at,
-        start_at, look_at)
+        start_at, look_at, looks)
     VALUES (:tenant, :id, :name, :workflow_id, :run_id, :schedule_key, :actor, :created_at,
-        :start_at, coalesce(:start_at, clock_timestamp()))
+        :start_at, coalesce(:start_at, clock_timestamp()) + interval '2 seconds', 3)
     ON CONFLICT DO NOTHING
 """)
 _STARTED = text(f"""
