@@ -48,7 +48,8 @@ class Host:
         content = json.dumps(answer).encode()
         writer.write(
             f"HTTP/1.1 {status} X\r\ncontent-length: {len(content)}\r\n"
-            "connection: close\r\n\r\n".encode() + content
+            "connection: close\r\n\r\n".encode()
+            + content
         )
         writer.close()
 

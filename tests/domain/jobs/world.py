@@ -71,7 +71,7 @@ class JobWorld:
     async def row(self, job_id: UUID) -> JobRow:
         return await self.family.desk.get(TENANT, job_id)
 
-    async def ended(self, job_id: UUID) -> JobRow:
+    async def ended(self, job_id: UUID, seconds: float = PATIENCE) -> JobRow:
         """The row, once it says how the job has ended."""
 
         async def look() -> JobRow | None:
@@ -81,7 +81,7 @@ class JobWorld:
                 return None
             return row if row.state in FINAL else None
 
-        return await until(look, f"job {job_id} has ended")
+        return await until(look, f"job {job_id} has ended", seconds)
 
     async def steps(self, job_id: UUID) -> list[str]:
         """Their names."""

@@ -11,7 +11,8 @@ from temporalio.exceptions import FailureError
 from alga_temporal_domain.jobs import names
 from alga_temporal_domain.jobs.contracts import Holder, LimiterState, SlotRequest
 
-_LOOK_TIMEOUT = timedelta(seconds=30)
+_LOOK_TIMEOUT = timedelta(minutes=2)
+_LOOK_HEARTBEAT = timedelta(seconds=5)
 _LOOK_RETRY = RetryPolicy(
     initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=30)
 )
@@ -101,6 +102,7 @@ class JobConcurrencyWorkflow:
             list(self._holders),
             result_type=list[Holder],
             start_to_close_timeout=_LOOK_TIMEOUT,
+            heartbeat_timeout=_LOOK_HEARTBEAT,
             retry_policy=_LOOK_RETRY,
         )
         for holder in closed:

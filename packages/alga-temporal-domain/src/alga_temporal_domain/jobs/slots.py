@@ -36,7 +36,12 @@ class Slots:
     @activity.defn(name=names.CLOSED_JOBS)
     async def closed(self, holders: list[Holder]) -> list[Holder]:
         """Those whose runs have ended, or are forgotten."""
-        return [holder for holder in holders if not await self._is_open(holder)]
+        closed: list[Holder] = []
+        for holder in holders:
+            activity.heartbeat()
+            if not await self._is_open(holder):
+                closed.append(holder)
+        return closed
 
     async def _is_open(self, holder: Holder) -> bool:
         handle = self._client.get_workflow_handle(holder.workflow_id, run_id=holder.run_id)
