@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from alga_temporal_domain.jobs.context import JobContext
 from alga_temporal_domain.jobs.contracts import RetryOptions
-from alga_temporal_domain.jobs.registry import Job, job
+from alga_temporal_domain.jobs.registry import AnyJob, job
 
 QUICK = RetryOptions(attempts=3, first=0.05, factor=1.0, longest=0.05)
 ONCE = RetryOptions(attempts=1)
@@ -60,7 +60,7 @@ class Stage:
     order: list[int] = field(default_factory=list[int])
     when_begun: Callable[[], None] | None = None
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[AnyJob]:
         """All of them, acting on this stage."""
         return [
             _add(),
@@ -73,7 +73,7 @@ class Stage:
             _slow(),
         ]
 
-    def _flaky(self) -> Job:
+    def _flaky(self) -> AnyJob:
         @job("flaky", input=Number, output=str, retry=QUICK)
         async def flaky(value: Number, context: JobContext) -> str:
             if context.attempt < value.number:
@@ -82,7 +82,7 @@ class Stage:
 
         return flaky
 
-    def _halves(self) -> Job:
+    def _halves(self) -> AnyJob:
         @job("halves", input=Number, output=int, retry=ONCE)
         async def halves(value: Number, context: JobContext) -> int:
             if value.number % 2:
@@ -91,7 +91,7 @@ class Stage:
 
         return halves
 
-    def _waits(self) -> Job:
+    def _waits(self) -> AnyJob:
         @job("waits", heartbeat=0.6, retry=ONCE)
         async def waits(value: object, context: JobContext) -> str:
             self.begun.append(context.job_id)
@@ -106,7 +106,7 @@ class Stage:
 
         return waits
 
-    def _exclusive(self) -> Job:
+    def _exclusive(self) -> AnyJob:
         @job(
             "exclusive",
             input=Customer,
@@ -131,7 +131,7 @@ class Stage:
         return exclusive
 
 
-def _add() -> Job:
+def _add() -> AnyJob:
     @job("add", input=Add, output=Sum)
     async def add(value: Add, context: JobContext) -> Sum:
         """Adds two numbers."""
@@ -140,7 +140,7 @@ def _add() -> Job:
     return add
 
 
-def _large() -> Job:
+def _large() -> AnyJob:
     @job("large", input=Number, output=str)
     async def large(value: Number, context: JobContext) -> str:
         return "x" * value.number
@@ -148,7 +148,7 @@ def _large() -> Job:
     return large
 
 
-def _wrong() -> Job:
+def _wrong() -> AnyJob:
     @job("wrong", output=int, retry=QUICK)
     async def wrong(value: object, context: JobContext) -> str:
         return "no number"
@@ -156,7 +156,7 @@ def _wrong() -> Job:
     return wrong
 
 
-def _slow() -> Job:
+def _slow() -> AnyJob:
     @job("slow", timeout=0.2, retry=RetryOptions(attempts=2, first=0.05))
     async def slow(value: object, context: JobContext) -> None:
         await asyncio.sleep(60)

@@ -22,7 +22,7 @@ from temporalio.worker import (
 
 from alga_temporal_domain.jobs.context import JobContext
 from alga_temporal_domain.jobs.contracts import RetryOptions
-from alga_temporal_domain.jobs.registry import Job, job
+from alga_temporal_domain.jobs.registry import AnyJob, job
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.metrics import temporal_runtime
@@ -32,7 +32,7 @@ from tests.domain.jobs.handlers import Number
 from tests.domain.jobs.world import job_world
 
 
-def mortal_job(folder: Path) -> Job:
+def mortal_job(folder: Path) -> AnyJob:
     """Leaves one file per job, however often it is called; the result is how often that was."""
 
     @job(

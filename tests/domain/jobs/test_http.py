@@ -98,12 +98,13 @@ async def test_a_job_from_order_to_result(service: RunningService) -> None:
 
 async def test_refusals_say_what_to_do(service: RunningService) -> None:
     """Unknown names with a suggestion, input with its place, wrong ways of saying when."""
-    for body, status, code, path in (
+    refused: tuple[tuple[dict[str, object], int, str, str], ...] = (
         ({"name": "addd", "input": {}}, 422, "JOB_UNKNOWN", "/name"),
         ({"name": "add", "input": {"left": 1}}, 422, "JOB_INPUT_INVALID", "/input/right"),
         ({"name": "add", "startAt": "tomorrow"}, 422, "TIME_INVALID", "/startAt"),
         ({"name": "add", "when": "now"}, 422, "BODY_INVALID", "/when"),
-    ):
+    )
+    for body, status, code, path in refused:
         answer = await service.ask("POST", "/v1/jobs", body)
         assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
         assert answer.json()["path"] == path
@@ -209,6 +210,6 @@ def test_a_broken_distribution_is_named(
 ) -> None:
     """The service does not start without saying whose jobs are wrong."""
     _install(tmp_path, "broken-jobs", target)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     with pytest.raises(SettingsError, match="broken-jobs"):
         installed_jobs()

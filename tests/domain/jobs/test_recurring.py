@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from temporalio.client import ScheduleOverlapPolicy
 from temporalio.service import RPCError
@@ -61,7 +63,7 @@ async def test_zones_policies_pause_and_trigger(world: JobWorld) -> None:
     schedule = (await handle.describe()).schedule
     assert schedule.state.paused
     assert schedule.policy.overlap is ScheduleOverlapPolicy.SKIP
-    assert schedule.policy.catchup_window.total_seconds() == 600
+    assert schedule.policy.catchup_window == timedelta(minutes=10)
     assert schedule.spec.time_zone_name == "Europe/Vienna"
     await recurring.trigger(TENANT, "daily")
     await _last(world, "daily", "SUCCEEDED")

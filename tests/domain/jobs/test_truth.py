@@ -108,10 +108,12 @@ async def test_jobs_that_nobody_could_write_down_are_found(
     stage: Stage,
 ) -> None:
     """The process that knew of them died with PostgreSQL away: Temporal's list tells another."""
-    async with outage(postgres_server, job_environ):
-        async with job_world(job_client, job_storage, stage.jobs()) as dying:
-            lost = await dying.enqueue("halves", {"number": 4})
-            await dying.handle(lost).result()
+    async with (
+        outage(postgres_server, job_environ),
+        job_world(job_client, job_storage, stage.jobs()) as dying,
+    ):
+        lost = await dying.enqueue("halves", {"number": 4})
+        await dying.handle(lost).result()
     async with job_world(job_client, job_storage, [], has_worker=False) as other:
 
         async def is_found() -> bool:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from alga_temporal_domain.jobs.contracts import LimiterState
 from alga_temporal_domain.jobs.enqueueing import EnqueuedJob, JobOrder
 from alga_temporal_domain.jobs.family import JobFamily, JobMeans, job_family
 from alga_temporal_domain.jobs.ports import NeverSuspended, TenantState
-from alga_temporal_domain.jobs.registry import Job, JobRegistry
+from alga_temporal_domain.jobs.registry import AnyJob, JobRegistry
 from alga_temporal_domain.jobs.settings import JobSettings
 from alga_temporal_domain.queues.spec import build_worker
 from alga_temporal_domain.storage.jobs import JobRow
@@ -26,7 +27,6 @@ from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.errors import AlgaError
 from alga_workflows_core.infra.egress.addresses import AddressPolicy
 from alga_workflows_core.infra.egress.client import create_client
-from alga_workflows_core.infra.egress.settings import EgressSettings
 from alga_workflows_core.infra.secrets.environment import EnvironmentSecrets
 from alga_workflows_core.infra.supervisor import Service
 
@@ -34,7 +34,7 @@ TENANT = "acme"
 PATIENCE = 25.0
 FINAL = {"SUCCEEDED", "SKIPPED", "FAILED", "CANCELED", "TIMED_OUT", "TERMINATED", "LOST"}
 SHORT_LIMITER = LimiterState(check_seconds=1.0, linger_seconds=1.0, most_signals=25)
-LOOPBACK: AddressPolicy = EgressSettings(allow="127.0.0.0/8").policy  # type: ignore[arg-type]
+LOOPBACK = AddressPolicy(allow=(ip_network("127.0.0.0/8"),))
 
 
 async def until(look: Callable[[], Awaitable[Any]], what: str, seconds: float = PATIENCE) -> Any:
@@ -109,7 +109,7 @@ class JobWorld:
 async def job_world(
     client: Client,
     storage: DomainStorage,
-    jobs: Sequence[Job],
+    jobs: Sequence[AnyJob],
     *,
     tenants: TenantState | None = None,
     environ: dict[str, str] | None = None,

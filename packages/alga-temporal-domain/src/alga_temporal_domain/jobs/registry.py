@@ -72,6 +72,10 @@ class Job(Generic[I, O]):
         return self.options.model_copy(update={"concurrency": limit})
 
 
+AnyJob: TypeAlias = Job[Any, Any]
+"""A job, whatever its input and result."""
+
+
 def job(
     name: str,
     *,
@@ -120,7 +124,7 @@ def http_job(
     concurrency_key: ConcurrencyKey | None = None,
     concurrency: int = 1,
     description: str = "",
-) -> Job[Any, Any]:
+) -> AnyJob:
     """A job that the host at `url` performs. `secret` names the secret that signs requests.
 
     `timeout` holds for the answer, also where it comes later; with a `heartbeat` the host has to
@@ -143,20 +147,20 @@ def http_job(
 class JobRegistry:
     """The jobs of one process, by their names. ValueError if two have the same."""
 
-    def __init__(self, jobs: Iterable[Job[Any, Any]] = ()) -> None:
-        found: dict[str, Job[Any, Any]] = {}
+    def __init__(self, jobs: Iterable[AnyJob] = ()) -> None:
+        found: dict[str, AnyJob] = {}
         for each in jobs:
             if each.name in found:
                 raise ValueError(f"two jobs are called {each.name}")
             found[each.name] = each
-        self._jobs: Mapping[str, Job[Any, Any]] = MappingProxyType(found)
+        self._jobs: Mapping[str, AnyJob] = MappingProxyType(found)
 
     @property
-    def jobs(self) -> list[Job[Any, Any]]:
+    def jobs(self) -> list[AnyJob]:
         """All of them, by name."""
         return [self._jobs[name] for name in sorted(self._jobs)]
 
-    def find(self, name: str) -> Job[Any, Any] | None:
+    def find(self, name: str) -> AnyJob | None:
         """The job of this name, if there is one."""
         return self._jobs.get(name)
 
