@@ -97,6 +97,7 @@ async def test_a_host_answers_later_and_once(hosted: JobWorld, host: Host) -> No
     assert not (await callbacks.finish(token, Completed(result={"n": 1}))).duplicate
     assert (await hosted.ended(job.id)).state == "SUCCEEDED"
     assert await hosted.family.desk.result(TENANT, job.id) == {"n": 1}
+    assert await hosted.steps(job.id) == ["enqueued", "execution_started", "execution_completed"]
     assert (await callbacks.finish(token, Completed(result={"n": 1}))).duplicate
     with pytest.raises(ConflictError) as refused:
         await callbacks.finish(token, Completed(result={"n": 2}))

@@ -127,7 +127,10 @@ async def test_names_come_with_their_schemas(service: RunningService) -> None:
 async def test_a_later_job_is_cancelled(service: RunningService) -> None:
     """202, and soon it is; again it is a conflict."""
     body = {"name": "waits", "delay": 3600}
-    job = (await service.ask("POST", "/v1/jobs", body)).json()
+    headers = {"idempotency-key": uuid4().hex}
+    job = (await service.ask("POST", "/v1/jobs", body, **headers)).json()
+    again = await service.ask("POST", "/v1/jobs", body, **headers)
+    assert (again.status_code, again.json()["id"]) == (200, job["id"])
     assert job["startAt"] is not None
     address = f"/v1/jobs/{job['id']}/cancel"
     answer = await service.ask("POST", address, {"reason": "changed my mind"})

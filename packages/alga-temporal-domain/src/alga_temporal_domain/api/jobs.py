@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
@@ -140,6 +140,7 @@ def _add_beginnings(routes: APIRouter, enqueueing: Enqueueing) -> None:
         order = JobOrder(
             name=body.name,
             data=body.input,
+            delay=None if body.delay is None else timedelta(seconds=body.delay),
             start_at=_start_at(body),
             key=idempotency_key,
             actor=caller.name,
@@ -200,8 +201,6 @@ def _add_looks(routes: APIRouter, desk: JobDesk) -> None:
 def _start_at(body: NewJob) -> datetime | None:
     if body.delay is not None and body.start_at is not None:
         raise InputError("A job has either delay or startAt.", path="/delay", code="BODY_INVALID")
-    if body.delay is not None:
-        return datetime.now(UTC) + timedelta(seconds=body.delay)
     if body.start_at is None:
         return None
     try:

@@ -31,10 +31,12 @@ _CONTENT = "inputHash"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOrder:
-    """A job to be. `start_at`: not before; in the past it is now. `key`: makes it only once."""
+    """A job to be, `delay` later or not before `start_at` (in the past: now), not both. `key`: makes
+    it only once."""
 
     name: str
     data: Json = None
+    delay: timedelta | None = None
     start_at: datetime | None = None
     key: str | None = None
     actor: str | None = None
@@ -68,7 +70,7 @@ class Enqueueing:
         key that has made another job."""
         found = await self._catalogue.find(tenant, order.name)
         value = checked_input(found, order.data)
-        delay = _delay(order.start_at)
+        delay = _delay(order)
         job_id = (
             uuid4() if order.key is None else names.job_id_of_key(tenant, order.name, order.key)
         )
@@ -92,7 +94,7 @@ class Enqueueing:
             run_id=run_id,
             created_at=datetime.now(UTC),
             actor=order.actor,
-            start_at=order.start_at if delay else None,
+            start_at=datetime.now(UTC) + delay if delay else None,
         )
         await self._bookkeeping.write_at_once(Enqueued(ref=ref))
         return EnqueuedJob(
@@ -144,10 +146,12 @@ class Enqueueing:
         return described.run_id
 
 
-def _delay(start_at: datetime | None) -> timedelta | None:
-    if start_at is None:
+def _delay(order: JobOrder) -> timedelta | None:
+    delay = order.delay
+    if order.start_at is not None:
+        delay = order.start_at - datetime.now(UTC)
+    if delay is None:
         return None
-    delay = start_at - datetime.now(UTC)
     if delay > LONGEST_DELAY:
         raise InputError(
             f"A job starts within {LONGEST_DELAY.days} days.",
@@ -159,6 +163,8 @@ def _delay(start_at: datetime | None) -> timedelta | None:
 
 
 def _content_hash(order: JobOrder) -> str:
-    start_at = None if order.start_at is None else order.start_at.isoformat()
-    said = json.dumps([order.name, order.data, start_at], sort_keys=True)
+    # As it was ordered: a delay sent again leads to another moment, and is the same job.
+    said = json.dumps(
+        [order.name, order.data, str(order.delay), str(order.start_at)], sort_keys=True
+    )
     return hashlib.sha256(said.encode()).hexdigest()

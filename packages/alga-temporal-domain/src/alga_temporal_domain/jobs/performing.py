@@ -18,7 +18,6 @@ from alga_temporal_domain.jobs.bookkeeping import (
     AttemptEnded,
     Bookkeeping,
     Told,
-    shown,
 )
 from alga_temporal_domain.jobs.context import JobContext
 from alga_temporal_domain.jobs.contracts import JobCall, JobOutcome, Progress
@@ -60,7 +59,8 @@ class Performing:
         call: JobCall = activity.payload_converter().from_payload(args[0].payload, JobCall)
         ref = _ref(call)
         attempt = activity.info().attempt
-        if await self._is_suspended(call.tenant_id):
+        if await self._is_suspended(ref.tenant):
+            self._ended(ref, attempt, None)
             log.info(
                 "A job was skipped: its tenant is suspended.",
                 action="job.skipped",
@@ -70,40 +70,39 @@ class Performing:
             )
             return JobOutcome(skipped=SUSPENDED)
         self._bookkeeping.note(AttemptBegan(ref=ref, attempt=attempt, at=datetime.now(UTC)))
-        error: str | None = "it was cut off"
         try:
             outcome = await self._attempt(call, ref, attempt)
-            error = None
         except asyncio.CancelledError:
-            error = "it was cancelled"
+            self._ended(ref, attempt, "it was cancelled")
             raise
         except Exception as failure:
             # A boundary, to the handler's code; it is raised again.
-            error = shown(f"{_kind(failure)}: {failure}")
+            self._ended(ref, attempt, f"{_kind(failure)}: {failure}")
             raise
-        finally:
-            self._bookkeeping.note(
-                AttemptEnded(ref=ref, attempt=attempt, at=datetime.now(UTC), error=error)
-            )
+        if outcome is None:
+            # From here on only the host speaks for this attempt: heartbeats have ended, too.
+            activity.raise_complete_async()
+        self._ended(ref, attempt, None)
         return outcome
 
-    async def _attempt(self, call: JobCall, ref: JobRef, attempt: int) -> JobOutcome:
+    def _ended(self, ref: JobRef, attempt: int, error: str | None) -> None:
+        ended = AttemptEnded(ref=ref, attempt=attempt, at=datetime.now(UTC), error=error)
+        self._bookkeeping.note(ended)
+
+    async def _attempt(self, call: JobCall, ref: JobRef, attempt: int) -> JobOutcome | None:
+        """None: the host will answer later."""
+
         def told(progress: Progress) -> None:
             self._bookkeeping.note(Told(ref=ref, attempt=attempt, progress=progress))
 
         context = JobContext(tenant=ref.tenant, job_id=call.job_id, attempt=attempt, told=told)
-        is_later = False
         async with context.beating():
             if call.transport is None:
                 return await self._here(call, ref, context)
             answer = await self._hosts.ask(call, call.transport, ref, attempt)
-            is_later = answer is None
-            if answer is not None:
-                return await self._results.outcome(ref, answer.value, answer.size)
-        if is_later:
-            # Behind the heartbeats: from here on only the host may speak for this attempt.
-            activity.raise_complete_async()
-        raise AssertionError("a host answers now or later")
+            if answer is None:
+                return None
+            return await self._results.outcome(ref, answer.value, answer.size)
 
     async def _here(self, call: JobCall, ref: JobRef, context: JobContext) -> JobOutcome:
         found = self._registry.find(ref.name)
