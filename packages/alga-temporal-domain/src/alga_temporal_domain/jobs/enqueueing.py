@@ -31,8 +31,7 @@ _CONTENT = "inputHash"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOrder:
-    """A job to be, `delay` later or not before `start_at` (in the past: now), not both. `key`: makes
-    it only once."""
+    """A job to be: `delay` later, or not before `start_at` (past: now). `key`: makes it once."""
 
     name: str
     data: Json = None
