@@ -10,18 +10,19 @@ from uuid import uuid4
 import httpx
 import pytest
 import pytest_asyncio
-from temporalio.client import Client
 
 from alga_temporal_domain.jobs.entry_points import installed_jobs
-from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.errors import SettingsError
 from alga_workflows_core.infra.auth import Role
 from alga_workflows_core.infra.metrics import TemporalTelemetry
 from alga_workflows_core.infra.secrets.environment import variable
-from tests.domain.jobs.handlers import Stage
 from tests.domain.jobs.host import SECRET, Host, running_host
-from tests.domain.jobs.world import job_world
-from tests.domain.service.running import RunningService, eventually, running_service
+from tests.domain.service.running import (
+    PAYLOAD_KEYS,
+    RunningService,
+    eventually,
+    running_service,
+)
 
 
 def _install(folder: Path, name: str, target: str) -> None:
@@ -53,17 +54,18 @@ async def host() -> AsyncGenerator[Host]:
 async def service(
     installed: None,
     job_environ: dict[str, str],
-    job_client: Client,
-    job_storage: DomainStorage,
     temporal_telemetry: TemporalTelemetry,
 ) -> AsyncGenerator[RunningService]:
-    """A service, and a worker on its queue that knows the host's secret."""
-    environ = {variable("default", "HOST_KEY"): SECRET}
-    async with (
-        running_service(job_environ, temporal_telemetry) as running,
-        job_world(job_client, job_storage, Stage().jobs(), environ=environ),
-    ):
-        yield running
+    """A service that has the host's secret, may reach this machine, and encrypts payloads."""
+    environ = {
+        **job_environ,
+        "WORKFLOW_HTTP_ALLOW": "127.0.0.0/8",
+        "TEMPORAL_PAYLOAD_KEYS": PAYLOAD_KEYS,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(variable("default", "HOST_KEY"), SECRET)
+        async with running_service(environ, temporal_telemetry) as running:
+            yield running
 
 
 async def _state(service: RunningService, job: str, state: str) -> dict[str, object]:

@@ -25,7 +25,7 @@ def jobs_of(
     return job_family(
         JobMeans(
             storage=parts.storage,
-            client=parts.client,
+            client=parts.domain_client,
             address=settings.temporal.address,
             http=parts.guarded_http,
             secrets=EnvironmentSecrets(os.environ),

@@ -14,6 +14,7 @@ from alga_temporal_domain.api import (
     jobs,
     page,
     projects,
+    queues,
     recurring_jobs,
     workers,
 )
@@ -23,6 +24,7 @@ from alga_temporal_domain.projects.publishing import Publishing
 from alga_temporal_domain.projects.runs import ProjectRuns
 from alga_temporal_domain.projects.watching import Watching
 from alga_temporal_domain.projects.workers import WorkerDesk
+from alga_temporal_domain.queues.desk import QueueDesk
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.metrics import Metrics
@@ -46,6 +48,8 @@ class ApiParts:
     runs: ProjectRuns
     watching: Watching
     jobs: JobFamily
+    queues: QueueDesk
+    deep: process.DeepLook
     health: HealthMonitor
     metrics: Metrics
     sdk_metrics: Callable[[], Awaitable[bytes]]
@@ -74,12 +78,19 @@ def create_app(parts: ApiParts) -> ASGIApp:
         jobs.names_router(parts.jobs.catalogue, parts.jobs.callbacks),
         recurring_jobs.router(parts.jobs.recurring),
         jobs.router(parts.jobs.enqueueing, parts.jobs.desk),
+        queues.router(parts.queues),
     ):
         app.include_router(router, prefix=API)
     app.include_router(
-        process.router(parts.health, parts.metrics, parts.sdk_metrics, details_path=f"{API}/health")
+        process.router(
+            parts.health,
+            parts.metrics,
+            parts.sdk_metrics,
+            details_path=f"{API}/health",
+            deep=parts.deep,
+        )
     )
-    app.include_router(page.router())
+    app.include_router(page.router(parts.access))
 
     @app.get(LISTING, tags=["process"])
     async def describe(_caller: Reader) -> dict[str, Any]:
