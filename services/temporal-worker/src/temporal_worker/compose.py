@@ -97,6 +97,7 @@ def _compose(
                 address=settings.temporal.address,
             ),
             watching=Watching(storage=parts.storage, hints=parts.hints, stopping=stopping),
+            jobs=served.jobs,
             queues=queues.desk,
             deep=queues.deep.look,
             tenants=served.tenants.desk,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alga_temporal_domain.jobs.family import JobFamily
 from alga_temporal_domain.queues.spec import QueueSpec
 from alga_temporal_domain.schedules.desired import ScheduleSource
 from alga_workflows_core.infra.supervisor import Service
 from temporal_worker.base import Parts
 from temporal_worker.tenants import Tenants, domain_tenants
+from temporal_worker.jobs import jobs_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +24,14 @@ class Families:
     schedules: tuple[ScheduleSource, ...]
     services: tuple[Service, ...]
     tenants: Tenants
+    jobs: JobFamily
 
 
 def families(parts: Parts) -> Families:
     """All of them; nothing is started. The same in every process, whichever queues it polls."""
     tenants = domain_tenants(parts)
-    own = (tenants.spec,)
+    jobs = jobs_of(parts)
+    own: tuple[QueueSpec, ...] = (tenants.spec, jobs.queue)
     replaced = {spec.name for spec in parts.mode.extra_queues}
     return Families(
         queues=(
@@ -35,6 +39,7 @@ def families(parts: Parts) -> Families:
             *parts.mode.extra_queues,
         ),
         schedules=parts.mode.extra_schedules,
-        services=(),
+        services=jobs.services,
         tenants=tenants,
+        jobs=jobs,
     )

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 
 from alga_temporal_domain.mail.settings import MailSettings
+from alga_temporal_domain.jobs.settings import JobSettings
 from alga_temporal_domain.payloads.settings import PayloadSettings
 from alga_temporal_domain.projects.builtin.sms import SmsSettings
 from alga_temporal_domain.projects.bundles import Limits
@@ -155,6 +156,7 @@ class ServiceSettings:
     mail: MailSettings
     sms: SmsSettings
     tenants: TenantSettings
+    jobs: JobSettings
     dev: OpenSettings
     files: SecretFileSettings
 
@@ -178,6 +180,7 @@ class ServiceSettings:
             "mail": MailSettings,
             "sms": SmsSettings,
             "tenants": TenantSettings,
+            "jobs": JobSettings,
             "dev": OpenSettings,
             "files": SecretFileSettings,
         }

@@ -11,13 +11,16 @@ from fastapi import FastAPI
 from alga_temporal_domain.api import (
     documented,
     events,
+    jobs,
     page,
     projects,
     queues,
+    recurring_jobs,
     tenant_decisions,
     tenants,
     workers,
 )
+from alga_temporal_domain.jobs.family import JobFamily
 from alga_temporal_domain.projects.catalogue import ProjectCatalogue
 from alga_temporal_domain.projects.publishing import Publishing
 from alga_temporal_domain.projects.runs import ProjectRuns
@@ -48,6 +51,7 @@ class ApiParts:
     desk: WorkerDesk
     runs: ProjectRuns
     watching: Watching
+    jobs: JobFamily
     queues: QueueDesk
     deep: process.DeepLook
     tenants: TenantDesk
@@ -77,6 +81,10 @@ def create_app(parts: ApiParts) -> ASGIApp:
         projects.router(parts.catalogue, parts.publishing),
         workers.router(parts.desk, parts.runs),
         events.router(parts.watching),
+        # In this order: an id under `/jobs` may be anything.
+        jobs.names_router(parts.jobs.catalogue, parts.jobs.callbacks),
+        recurring_jobs.router(parts.jobs.recurring),
+        jobs.router(parts.jobs.enqueueing, parts.jobs.desk),
         queues.router(parts.queues),
         tenants.router(parts.tenants, parts.passwords),
         tenant_decisions.router(parts.tenants),

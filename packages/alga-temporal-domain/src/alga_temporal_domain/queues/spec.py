@@ -23,6 +23,7 @@ class QueueSpec:
     """A queue with only what belongs there; without workflows nothing is served there yet.
 
     `activity_slots` and `workflow_slots`: how many of each may be under way at a time in a process.
+    `heartbeat_throttle`: how often heartbeats are sent at most; cancellations answer them.
     """
 
     name: str
@@ -30,6 +31,7 @@ class QueueSpec:
     activities: tuple[Callable[..., Any], ...] = ()
     activity_slots: int = 100
     workflow_slots: int = 40
+    heartbeat_throttle: timedelta = timedelta(seconds=30)
 
     @property
     def is_served(self) -> bool:
@@ -60,5 +62,7 @@ def build_worker(
         identity=identity,
         max_concurrent_workflow_tasks=spec.workflow_slots,
         max_concurrent_activities=spec.activity_slots,
+        max_heartbeat_throttle_interval=spec.heartbeat_throttle,
+        default_heartbeat_throttle_interval=spec.heartbeat_throttle,
         graceful_shutdown_timeout=graceful_shutdown,
     )

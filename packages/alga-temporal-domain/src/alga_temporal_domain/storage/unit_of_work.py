@@ -14,6 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alga_temporal_domain.storage.api_keys import ApiKeys
 from alga_temporal_domain.storage.bundles import Bundles
 from alga_temporal_domain.storage.compiled_code import CompiledCode
+from alga_temporal_domain.storage.job_hosts import JobHosts
+from alga_temporal_domain.storage.job_schedules import JobSchedules
+from alga_temporal_domain.storage.jobs import Jobs
 from alga_temporal_domain.storage.kept import Kept
 from alga_temporal_domain.storage.projects import Projects
 from alga_temporal_domain.storage.tenants import Tenants
@@ -42,6 +45,9 @@ class UnitOfWork:
     kept: Kept
     api_keys: ApiKeys
     tenants: Tenants
+    jobs: Jobs
+    job_schedules: JobSchedules
+    job_hosts: JobHosts
 
 
 class DomainStorage:
@@ -62,6 +68,9 @@ class DomainStorage:
                 kept=Kept(connection, tenant),
                 api_keys=ApiKeys(connection, tenant),
                 tenants=Tenants(connection, tenant),
+                jobs=Jobs(connection, tenant),
+                job_schedules=JobSchedules(connection, tenant),
+                job_hosts=JobHosts(connection, tenant),
             )
 
     @asynccontextmanager

@@ -1,0 +1,27 @@
+"""What it means when Temporal does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from temporalio.service import RPCError, RPCStatusCode
+
+from alga_workflows_core.errors import UnavailableError
+from alga_workflows_core.infra.temporal import REMEDY
+
+RPC_TIMEOUT = timedelta(seconds=10)
+
+_OUTAGE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED)
+
+
+@contextmanager
+def temporal_outage(address: str) -> Generator[None]:
+    """UnavailableError where the server at `address` is away; any other error passes."""
+    try:
+        yield
+    except RPCError as error:
+        if error.status in _OUTAGE:
+            raise UnavailableError("Temporal", address, error.message, remedy=REMEDY) from error
+        raise
