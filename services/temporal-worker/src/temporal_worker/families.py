@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from alga_temporal_domain.jobs.family import JobFamily
 from alga_temporal_domain.queues.spec import QueueSpec
 from alga_temporal_domain.schedules.desired import ScheduleSource
+from alga_temporal_domain.tenants.standing import TenantStanding
 from alga_workflows_core.infra.supervisor import Service
 from temporal_worker.base import Parts
 from temporal_worker.tenants import Tenants, domain_tenants
@@ -30,7 +31,7 @@ class Families:
 def families(parts: Parts) -> Families:
     """All of them; nothing is started. The same in every process, whichever queues it polls."""
     tenants = domain_tenants(parts)
-    jobs = jobs_of(parts)
+    jobs = jobs_of(parts, tenants=TenantStanding(parts.storage))
     own: tuple[QueueSpec, ...] = (tenants.spec, jobs.queue)
     replaced = {spec.name for spec in parts.mode.extra_queues}
     return Families(
