@@ -38,6 +38,7 @@ from alga_workflows_core.infra.supervisor import (
 from alga_workflows_core.infra.web.access import Access, DevAccess, KeyAccess
 from temporal_worker.base import Mode, Parts
 from temporal_worker.settings import ServiceSettings, replaced
+from temporal_worker.sla import sla_parts
 from temporal_worker.supervision import project_supervision
 
 log = structlog.get_logger()
@@ -106,6 +107,7 @@ def _compose(
         "code-collector", COLLECT_SECONDS, collector.collect_due, backoff=Backoff(longest=5.0)
     )
     parts.hints.listen(CHANNEL, lambda payload: collect.poke() if payload == "code" else None)
+    sla = sla_parts(parts)
     app = create_app(
         ApiParts(
             access=_access(parts),
@@ -119,6 +121,8 @@ def _compose(
                 address=settings.temporal.address,
             ),
             watching=Watching(storage=parts.storage, hints=parts.hints, stopping=stopping),
+            sla=sla.desk,
+            outgoing=sla.outgoing,
             health=health,
             metrics=parts.metrics,
             sdk_metrics=parts.telemetry.scrape,
@@ -133,7 +137,7 @@ def _compose(
     )
     workers = project_supervision(parts)
     return Supervisor(
-        [health, parts.launcher, parts.hints, *workers.services, collect, http],
+        [health, parts.launcher, parts.hints, *workers.services, collect, *sla.services, http],
         # Activities get the time that was promised them; their processes need a moment more.
         stop_timeout=settings.process.stop_timeout + 5.0,
         on_state=announcing(health, http, on_ready),

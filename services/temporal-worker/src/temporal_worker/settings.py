@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
+from alga_temporal_domain.outgoing.settings import OutgoingSettings
 from alga_temporal_domain.projects.builtin.mail import MailSettings
 from alga_temporal_domain.projects.builtin.sms import SmsSettings
 from alga_temporal_domain.projects.bundles import Limits
@@ -144,6 +145,7 @@ class ServiceSettings:
     egress: EgressSettings
     mail: MailSettings
     sms: SmsSettings
+    outgoing: OutgoingSettings
     dev: OpenSettings
 
     @classmethod
@@ -161,6 +163,7 @@ class ServiceSettings:
             "egress": EgressSettings,
             "mail": MailSettings,
             "sms": SmsSettings,
+            "outgoing": OutgoingSettings,
             "dev": OpenSettings,
         }
         source = os.environ if environ is None else environ

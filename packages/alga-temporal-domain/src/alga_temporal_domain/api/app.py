@@ -8,12 +8,14 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from alga_temporal_domain.api import documented, events, page, projects, workers
+from alga_temporal_domain.api import documented, events, outgoing, page, projects, sla, workers
+from alga_temporal_domain.outgoing.desk import OutgoingDesk
 from alga_temporal_domain.projects.catalogue import ProjectCatalogue
 from alga_temporal_domain.projects.publishing import Publishing
 from alga_temporal_domain.projects.runs import ProjectRuns
 from alga_temporal_domain.projects.watching import Watching
 from alga_temporal_domain.projects.workers import WorkerDesk
+from alga_temporal_domain.sla.desk import SlaDesk
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.health import HealthMonitor
 from alga_workflows_core.infra.metrics import Metrics
@@ -36,6 +38,8 @@ class ApiParts:
     desk: WorkerDesk
     runs: ProjectRuns
     watching: Watching
+    sla: SlaDesk
+    outgoing: OutgoingDesk
     health: HealthMonitor
     metrics: Metrics
     sdk_metrics: Callable[[], Awaitable[bytes]]
@@ -60,6 +64,8 @@ def create_app(parts: ApiParts) -> ASGIApp:
         projects.router(parts.catalogue, parts.publishing),
         workers.router(parts.desk, parts.runs),
         events.router(parts.watching),
+        sla.router(parts.sla),
+        outgoing.router(parts.outgoing),
     ):
         app.include_router(router, prefix=API)
     app.include_router(

@@ -15,7 +15,9 @@ from alga_temporal_domain.storage.api_keys import ApiKeys
 from alga_temporal_domain.storage.bundles import Bundles
 from alga_temporal_domain.storage.compiled_code import CompiledCode
 from alga_temporal_domain.storage.kept import Kept
+from alga_temporal_domain.storage.outgoing import Outgoing
 from alga_temporal_domain.storage.projects import Projects
+from alga_temporal_domain.storage.sla import SlaItems
 from alga_workflows_core.errors import ConflictError
 from alga_workflows_core.infra.auth import KeyHolder
 from alga_workflows_core.infra.database import Database, first_line, sqlstate
@@ -40,6 +42,8 @@ class UnitOfWork:
     compiled_code: CompiledCode
     kept: Kept
     api_keys: ApiKeys
+    sla: SlaItems
+    outgoing: Outgoing
 
 
 class DomainStorage:
@@ -59,6 +63,8 @@ class DomainStorage:
                 compiled_code=CompiledCode(connection, tenant),
                 kept=Kept(connection, tenant),
                 api_keys=ApiKeys(connection, tenant),
+                sla=SlaItems(connection, tenant),
+                outgoing=Outgoing(connection, tenant),
             )
 
     @asynccontextmanager

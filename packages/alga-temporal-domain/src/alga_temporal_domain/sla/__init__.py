@@ -1,0 +1,1 @@
+"""SLA clocks: named targets of an item that count business time, warn, breach and escalate."""
