@@ -245,10 +245,11 @@ async def test_a_repeated_activity_writes_nothing_twice(world: World, after: boo
 async def test_two_workers_share_the_clocks(world: World) -> None:
     """Everything is told once, whoever does it."""
     async with world.worker(), world.worker(client=await world.other_client()):
-        items = [await world.start(spec(target=SECOND)) for _ in range(20)]
+        items = [await world.start(spec(target=2 * SECOND)) for _ in range(20)]
         await asyncio.gather(*(world.change(item, pause(now())) for item in items))
         await asyncio.gather(*(world.change(item, resume(now())) for item in items))
         for item in items:
+            await world.until_told(item, "resumed")
             rows = await world.until_told(item, "breached")
             assert Counter(row.kind for row in rows) == {
                 "started": 1,

@@ -56,7 +56,6 @@ from alga_workflows_core.infra.web.problems import Responses
 
 ItemName = Annotated[str, Path(pattern=ITEM)]
 _KEPT: Responses = {HTTPStatus.ACCEPTED.value: {"model": KeptView}}
-_NOTHING = ChosenClocks()
 
 
 def router(desk: SlaDesk) -> APIRouter:
@@ -184,7 +183,7 @@ def _add_pauses(routes: APIRouter, desk: SlaDesk) -> None:
         key: IdempotencyKey = None,
     ) -> ItemView | KeptView:
         """Have clocks go on: those that are named, or all that are paused. 409 if none is."""
-        body = await read_model(request, ChosenClocks, empty=_NOTHING)
+        body = await read_model(request, ChosenClocks, empty=ChosenClocks())
         command = _command(caller, key, body.at, ResumeClocks(clocks=body.clocks))
         return await _changed(desk, caller, item, command, response)
 
@@ -203,7 +202,7 @@ def _add_ends(routes: APIRouter, desk: SlaDesk) -> None:
         key: IdempotencyKey = None,
     ) -> ItemView | KeptView:
         """What clocks were for is done: those that are named, or all that are open."""
-        body = await read_model(request, ChosenClocks, empty=_NOTHING)
+        body = await read_model(request, ChosenClocks, empty=ChosenClocks())
         command = _command(caller, key, body.at, CompleteClocks(clocks=body.clocks))
         return await _changed(desk, caller, item, command, response)
 

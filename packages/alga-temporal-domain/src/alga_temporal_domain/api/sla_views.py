@@ -12,12 +12,12 @@ from alga_temporal_domain.sla.contracts import (
     CalendarDocument,
     ClockSpec,
     ClockView,
-    Escalation,
+    Escalations,
     ItemView,
     Name,
-    Percent,
     Reason,
     Target,
+    Thresholds,
 )
 from alga_temporal_domain.sla.spans import Moment
 from alga_temporal_domain.storage.sla import ChangeRow
@@ -81,8 +81,8 @@ class RetargetClock(Model):
 
     clock: Name
     target: Target | None = None
-    thresholds: Annotated[tuple[Percent, ...] | None, AS_TUPLE, Field(max_length=50)] = None
-    escalations: Annotated[tuple[Escalation, ...] | None, AS_TUPLE, Field(max_length=50)] = None
+    thresholds: Thresholds | None = None
+    escalations: Escalations | None = None
     reason: Reason | None = None
     at: _At = None
 

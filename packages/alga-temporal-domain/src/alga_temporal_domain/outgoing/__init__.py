@@ -1,1 +1,0 @@
-"""CloudEvents that go out: rows of the transaction that they tell of, delivered by a relay."""

@@ -1,1 +1,0 @@
-"""SLA clocks: named targets of an item that count business time, warn, breach and escalate."""

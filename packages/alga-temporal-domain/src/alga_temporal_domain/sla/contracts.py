@@ -82,6 +82,10 @@ class Escalation(Model):
     level: Annotated[int, Field(ge=1, le=100)]
 
 
+Thresholds = Annotated[tuple[Percent, ...], AS_TUPLE, Field(max_length=50)]
+Escalations = Annotated[tuple[Escalation, ...], AS_TUPLE, Field(max_length=50)]
+
+
 class ClockSpec(Model):
     """A clock to be started. `thresholds`: percents of the target that are told when they are
     reached, 100 always too. `round_the_clock`: the item's calendar is not for this one."""
@@ -191,8 +195,8 @@ class Retarget(Model):
     kind: Literal["retarget"] = "retarget"
     clock: Name
     target: Target | None = None
-    thresholds: Annotated[tuple[Percent, ...] | None, AS_TUPLE, Field(max_length=50)] = None
-    escalations: Annotated[tuple[Escalation, ...] | None, AS_TUPLE, Field(max_length=50)] = None
+    thresholds: Thresholds | None = None
+    escalations: Escalations | None = None
     reason: Reason | None = None
 
 
@@ -256,9 +260,11 @@ class NewItem(Model):
 
 class SlaInput(Model):
     """What an execution begins with, or goes on with. `most_changes`: after so many it goes on in
-    a new execution, if the server has not asked for that before."""
+    a new execution, if the server has not asked for that before. `first` is what has an ended item
+    go on."""
 
     state: ItemState
+    first: Command | None = None
     most_changes: int = 250
 
 

@@ -116,7 +116,8 @@ class SlaDesk:
             outcome = apply(state, command, now)
             if outcome.state == state:
                 return Changed(view=item_view(state, now))
-            await self._attach(state)
+            # The execution of an ended item would end before it is asked; it is told at its start.
+            await self._attach(state, first=None if state.is_open else command)
             return await self._ask(tenant, item, command)
         except ChangeRefusedError as error:
             raise as_public_error(error) from error
@@ -188,11 +189,11 @@ class SlaDesk:
                 reason=error.message,
             )
 
-    async def _attach(self, state: ItemState) -> None:
+    async def _attach(self, state: ItemState, first: Command | None = None) -> None:
         """Start an execution with an item, if there is none."""
         await self._client.start_workflow(
             WORKFLOW,
-            SlaInput(state=state),
+            SlaInput(state=state, first=first),
             id=workflow_id(state.tenant, state.item),
             task_queue=SLA,
             id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,

@@ -46,6 +46,8 @@ class SlaTicketWorkflow:
         self._most_changes = start.most_changes
         self._changes = 0
         self._changed = False
+        if start.first is not None:
+            self.change_later(start.first)
 
     @workflow.run
     async def run(self, start: SlaInput) -> None:
@@ -60,7 +62,8 @@ class SlaTicketWorkflow:
             elif self._is_long():
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 if not self._pending:
-                    workflow.continue_as_new(start.model_copy(update={"state": self._state}))
+                    more = {"state": self._state, "first": None}
+                    workflow.continue_as_new(start.model_copy(update=more))
             else:
                 await self._wait()
         await workflow.wait_condition(workflow.all_handlers_finished)
