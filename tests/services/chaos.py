@@ -231,9 +231,11 @@ async def projects(place: Place) -> str:
     )
     assert not found.wrong, "\n".join(found.wrong[:20])
     assert found.longest_take_over < PROJECTS_TAKE_OVER, str(found)
+    assert found.successions > 0
     return (
-        f"{found.projects} projects, {found.tenures} tenures, {found.killed_children} processes "
-        f"killed, taken over in {found.longest_take_over:.1f} s: none owned twice, none lost"
+        f"{found.projects} projects, {found.tenures} tenures, {found.successions} seen to follow "
+        f"another by their polls, {found.killed_children} processes killed, taken over in "
+        f"{found.longest_take_over:.1f} s: none owned twice, none lost"
     )
 
 

@@ -219,3 +219,14 @@ async def test_a_loop_that_does_not_turn_is_not_live() -> None:
         await asyncio.wait_for(blocked.wait(), DEADLINE)
         assert observed == [False]
         await eventually(lambda: monitor.snapshot()["live"])
+
+
+async def test_a_check_may_give_the_process_up() -> None:
+    """A dependency that fails leaves the process alive; one that says it will not mend does not."""
+    is_alive, dependency = True, Dependency()
+    monitor = HealthMonitor([Check(name="x", probe=dependency.probe, is_alive=lambda: is_alive)])
+    async with running(monitor):
+        dependency.error = UnavailableError("x", "there", "gone", remedy="Wait.")
+        assert monitor.snapshot()["live"]
+        is_alive = False
+        assert not monitor.snapshot()["live"]

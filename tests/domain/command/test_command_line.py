@@ -12,13 +12,20 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from alga_temporal_domain.payloads.keys import parse_keys
+from alga_temporal_domain.queues.chosen import KNOWN
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.infra.devstack.temporal_server import TemporalServer
 from alga_workflows_core.infra.metrics import TemporalTelemetry
 from alga_workflows_core.infra.settings import DatabaseSettings
 from temporal_worker.sample import sample_files
 from tests.architecture.workspace import ROOT
-from tests.domain.service.running import RunningService, eventually, running_service
+from tests.domain.service.running import (
+    PAYLOAD_KEYS,
+    RunningService,
+    eventually,
+    running_service,
+)
 
 SECONDS = 30
 
@@ -52,7 +59,11 @@ async def environ(
 ) -> dict[str, str]:
     """Servers for a process."""
     url = domain_settings.url.get_secret_value()
-    return {"DATABASE_URL": url, "TEMPORAL_ADDRESS": temporal_server.address}
+    return {
+        "DATABASE_URL": url,
+        "TEMPORAL_ADDRESS": temporal_server.address,
+        "TEMPORAL_PAYLOAD_KEYS": PAYLOAD_KEYS,
+    }
 
 
 @pytest_asyncio.fixture
@@ -81,6 +92,8 @@ async def test_all_that_is_missing_is_told_at_once() -> None:
     assert (status, out) == (1, "")
     assert "DATABASE_URL: is not set" in told
     assert "WORKER_SERVICE_PORT: " in told
+    assert "TEMPORAL_PAYLOAD_KEYS: is not set" in told
+    assert "temporal-worker payloads new-key" in told
     assert "NEXT_PUBLIC_SUPABASE_URL: is not read any more; use DATABASE_URL" in told
 
 
@@ -105,7 +118,10 @@ async def test_check_says_what_works_and_which_walls_stand(environ: dict[str, st
     )
     report = json.loads(out)
     assert status == 0, report
-    assert set(report["checks"]) == {"postgresql", "schema", "temporal", "isolation"}
+    servers = {"postgresql", "schema", "temporal", "capabilities", "isolation"}
+    assert set(report["checks"]) == servers | {f"queue {name}" for name in KNOWN}
+    assert "nothing is served" in report["checks"]["queue email-domain-workflows"]["detail"]
+    assert report["settings"]["TEMPORAL_PAYLOAD_KEYS"] == "(set)"
     assert "landlock" in report["checks"]["isolation"]["detail"]
     assert report["settings"]["WORKER_SERVICE_PORT"] == "3011"
     assert report["settings"]["WORKER_SMS_TOKEN"] == "(set)"
@@ -181,3 +197,14 @@ async def test_a_watched_folder_is_activated_on_each_save(
         process.terminate()
         await process.wait()
     assert process.returncode == 130
+
+
+async def test_a_key_for_payloads_is_made() -> None:
+    """It is all of standard output, and what the setting takes."""
+    status, out, told = await command("payloads", "new-key", "--id", "k1")
+    assert status == 0, told
+    assert [key.id for key in parse_keys(out)] == ["k1"]
+    assert "TEMPORAL_PAYLOAD_KEYS" in told
+    status, out, told = await command("payloads", "new-key", "--id", "k 1")
+    assert (status, out) == (1, "")
+    assert "--id" in told

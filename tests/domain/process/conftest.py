@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 
 from alga_temporal_domain.projects.bundles import Bundle, Limits, Manifest
 from alga_temporal_domain.projects.calling import Broker, NoBroker
-from alga_temporal_domain.projects.names import build_id, deployment_name
+from alga_temporal_domain.projects.names import build_id, deployment_name, worker_identity
 from alga_temporal_domain.projects.process.children import Child
 from alga_temporal_domain.projects.process.endings import Ending
 from alga_temporal_domain.projects.process.launcher import Launcher
@@ -129,7 +129,7 @@ class Project:
             queue=self.queue,
             slot=0,
             epoch=len(self.children) + 1,
-            identity=f"project:{self.id}#0@test/{len(self.children) + 1}",
+            identity=worker_identity(self.id, code.hash, 0, len(self.children) + 1, "test"),
             temporal=TemporalTarget(
                 address=self.client.service_client.config.target_host,
                 namespace=self.client.namespace,
@@ -222,6 +222,16 @@ async def launched(launcher: Launcher) -> AsyncGenerator[Launcher]:
         await task
 
 
+async def namespace_of_projects(server: TemporalServer, telemetry: TemporalTelemetry) -> Client:
+    """A client in a new namespace."""
+    runtime, patience = telemetry.runtime, 60.0  # the server serves all tests at once
+    settings = TemporalSettings(address=server.address)
+    admin = await connect(settings, runtime=runtime, timeout=patience)
+    namespace = await create_namespace(admin)
+    settings = TemporalSettings(address=server.address, namespace=namespace)
+    return await connect(settings, runtime=runtime, timeout=patience)
+
+
 @pytest_asyncio.fixture(scope="session")
 async def launcher() -> AsyncGenerator[Launcher]:
     """Starts the processes of the run."""
@@ -234,11 +244,7 @@ async def projects_client(
     temporal_server: TemporalServer, temporal_telemetry: TemporalTelemetry
 ) -> Client:
     """A client in one namespace for all: queues and deployments are of projects."""
-    runtime = temporal_telemetry.runtime
-    admin = await connect(TemporalSettings(address=temporal_server.address), runtime=runtime)
-    namespace = await create_namespace(admin)
-    settings = TemporalSettings(address=temporal_server.address, namespace=namespace)
-    return await connect(settings, runtime=runtime)
+    return await namespace_of_projects(temporal_server, temporal_telemetry)
 
 
 @pytest_asyncio.fixture

@@ -14,7 +14,7 @@ from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSetting
 from alga_workflows_core.infra.temporal import connect
 from alga_workflows_core.testing.databases import TestDatabases
 from alga_workflows_core.testing.namespaces import create_namespace
-from tests.domain.service.running import RunningService, running_service
+from tests.domain.service.running import PAYLOAD_KEYS, RunningService, running_service
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -38,6 +38,7 @@ async def service_environ(
         yield {
             "DATABASE_URL": url,
             "TEMPORAL_ADDRESS": temporal_server.address,
+            "TEMPORAL_PAYLOAD_KEYS": PAYLOAD_KEYS,
             "TEMPORAL_NAMESPACE": await create_namespace(admin),
         }
 

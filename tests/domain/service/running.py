@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -24,6 +25,7 @@ from temporal_worker.settings import ServiceSettings
 
 TENANT = "default"
 PATIENCE = 20.0
+PAYLOAD_KEYS = "test:" + base64.b64encode(bytes(32)).decode()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,7 +65,7 @@ class Builder:
 
     async def save(self, workflow: UUID, code: str, activities: str = "", **more: str) -> UUID:
         """As its version helper does: what was active is so no longer, the new row is."""
-        values = {"package_json": "", "language": None, **more}
+        values = {"package_json": "", "language": None, "worker_code": "", **more}
         async with self.rows.transaction():
             await self.rows.execute(
                 "UPDATE workflow_compiled_code SET is_active = false WHERE workflow_id = %s",
@@ -74,11 +74,12 @@ class Builder:
             made = await self.one(
                 "INSERT INTO workflow_compiled_code (workflow_id, version, workflow_code,"
                 " activities_code, worker_code, package_json, tsconfig_json, language)"
-                " VALUES (%s, %s, %s, %s, '', %s, '', %s) RETURNING id",
+                " VALUES (%s, %s, %s, %s, %s, %s, '', %s) RETURNING id",
                 workflow,
                 uuid4().hex,
                 code,
                 activities,
+                values["worker_code"],
                 values["package_json"],
                 values["language"],
             )
@@ -156,6 +157,82 @@ async def test_bad_code_leaves_what_is_active_alone(builder: Builder) -> None:
     better = await builder.save(workflow, code("w"), activities("a", "#"))
     after = (await builder.became(better))["bundle_hash"]
     assert (await builder.service.activations(str(project)))[0]["hash"] == after != before
+
+
+async def test_a_row_that_is_held_up_says_by_what(builder: Builder) -> None:
+    """Changed in place while another one is wrong, it is in no bundle, and knows which one is in
+    force; a third, which nobody has touched, is in force as it was."""
+    project = await builder.project()
+    rows = [
+        await builder.save(await builder.workflow(project), code(f"w{n}"), activities(f"a{n}", "!"))
+        for n in range(3)
+    ]
+
+    async def together() -> str | None:
+        found = {(await builder.became(row))["bundle_hash"] for row in rows}
+        return found.pop() if len(found) == 1 else None
+
+    before = await eventually(together, "all are in one bundle")
+
+    async def edited(row: UUID, text: str) -> None:
+        await builder.rows.execute(
+            "UPDATE workflow_compiled_code SET activities_code = %s WHERE id = %s", [text, row]
+        )
+
+    await edited(rows[0], "import subprocess")
+    await edited(rows[1], activities("a1", "?"))
+
+    async def held_up() -> Any:
+        found = await builder.became(rows[1])
+        return found if found["findings"] else None
+
+    found = await eventually(held_up, "the row knows that it is held up")
+    (finding,) = found["findings"]
+    assert (found["bundle_hash"], finding["rule"]) == (None, "HELD_UP")
+    for told in (str(rows[0]), "IMPORT_REFUSED", before[:12], "an earlier text of this workflow"):
+        assert told in finding["message"]
+    assert await builder.became(rows[2]) == {"bundle_hash": before, "findings": None}
+    assert await builder.rules(rows[0]) == {"IMPORT_REFUSED"}
+    await edited(rows[0], activities("a0", "!"))
+
+    async def in_force() -> bool:
+        found = await builder.became(rows[1])
+        return found["findings"] is None and found["bundle_hash"] != before
+
+    await eventually(in_force, "with the fault gone, it is in force")
+
+
+async def test_what_is_not_read_is_told(builder: Builder) -> None:
+    """A worker of the builder's own, and packages: the code runs, with a warning for each."""
+    project = await builder.project()
+    quiet = await builder.save(
+        await builder.workflow(project),
+        code("quiet"),
+        activities("a"),
+        worker_code='"""Made by the builder."""\n# nothing\n',
+        package_json='{"name": "x", "dependencies": {}}',
+        language="python",
+    )
+    loud = await builder.save(
+        await builder.workflow(project),
+        code("loud"),
+        activities("b"),
+        worker_code="import asyncio\nasyncio.run(main())\n",
+        package_json='{"dependencies": {"requests": "*"}}',
+        language="python",
+    )
+
+    async def both() -> bool:
+        found = [await builder.became(row) for row in (quiet, loud)]
+        hashes = {each["bundle_hash"] for each in found}
+        return len(hashes) == 1 and None not in hashes
+
+    await eventually(both, "both are in one bundle")
+    assert (await builder.became(quiet))["findings"] is None
+    findings = (await builder.became(loud))["findings"]
+    assert [each["rule"] for each in findings] == ["NOT_READ", "NOT_READ"]
+    assert "worker_code" in findings[0]["message"]
+    assert "package_json" in findings[1]["message"]
 
 
 async def test_two_workflows_may_not_have_one_name(builder: Builder) -> None:

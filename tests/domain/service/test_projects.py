@@ -47,6 +47,25 @@ async def test_sizes_are_changed_one_by_one(service: RunningService) -> None:
     assert (await service.ask("PATCH", address, {"slots": 5})).status_code == 422
 
 
+async def test_limits_are_changed_one_by_one(service: RunningService) -> None:
+    """What is absent stays, null is the bundle's; the bounds are those of a manifest."""
+    address = f"/v1/projects/{await service.project()}"
+    none = {"activities": None, "workflows": None, "memoryMb": None}
+    assert (await service.ask("GET", address)).json()["limits"] == none
+    for change, expected in (
+        ({"activities": 3, "memoryMb": 64}, {**none, "activities": 3, "memoryMb": 64}),
+        ({"workflows": 2, "memoryMb": None}, {**none, "activities": 3, "workflows": 2}),
+        (None, none),
+    ):
+        changed = await service.ask("PATCH", address, {"limits": change})
+        assert changed.json()["limits"] == expected, changed.text
+    for wrong in ({"activities": 0}, {"workflows": 1001}, {"memoryMb": 63}, {"disk": 1}):
+        answer = await service.ask("PATCH", address, {"limits": wrong, "slots": 2})
+        assert answer.status_code == 422, wrong
+        assert "/limits" in answer.json()["path"]
+    assert (await service.ask("GET", address)).json()["slots"] == 1
+
+
 async def test_unknown_projects_are_not_found(service: RunningService) -> None:
     """Under every address, as a problem that says what to do."""
     address = f"/v1/projects/{uuid4()}"

@@ -24,6 +24,29 @@ class Fail:
 """
 }
 
+GREEDY = {
+    "workflows.py": """
+from datetime import timedelta
+from temporalio import activity, workflow
+from temporalio.common import RetryPolicy
+
+@activity.defn(name="take")
+async def take(megabytes: int) -> int:
+    return len(bytearray(megabytes * 1024 * 1024))
+
+@workflow.defn(name="greedy")
+class Greedy:
+    @workflow.run
+    async def run(self, megabytes: int) -> int:
+        return await workflow.execute_activity(
+            take,
+            megabytes,
+            start_to_close_timeout=timedelta(seconds=20),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
+"""
+}
+
 
 @pytest_asyncio.fixture(scope="module")
 async def sample(service: RunningService) -> SampleResults:
@@ -89,6 +112,23 @@ async def test_a_failure_is_told(service: RunningService) -> None:
     failed = await run(service, project, "fail", wait=20)
     assert (failed["status"], failed["result"]) == ("failed", None)
     assert "no luck" in failed["error"]
+
+
+async def test_a_limit_of_the_project_is_in_place_of_the_bundles(service: RunningService) -> None:
+    """A worker that runs is replaced by one that may have more."""
+    project = await service.active_project(GREEDY)
+    await service.ask("POST", "/workers/start", {"projectId": project})
+    assert (await run(service, project, "greedy", input=400, wait=20))["status"] == "failed"
+    change = {"limits": {"memoryMb": 512}}
+    assert (await service.ask("PATCH", f"/v1/projects/{project}", change)).status_code == 200
+
+    async def replaced() -> bool:
+        worker = (await service.ask("GET", f"/v1/projects/{project}/worker")).json()
+        return [each["generation"] for each in worker["instances"]] == [worker["generation"]] == [1]
+
+    await eventually(replaced, "there is another process")
+    done = await run(service, project, "greedy", input=400, wait=20)
+    assert done["result"] == 400 * 1024 * 1024, done
 
 
 async def test_what_workers_did_can_be_looked_at(

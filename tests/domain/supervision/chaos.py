@@ -1,6 +1,7 @@
 """Projects with waiting executions, and everything around them stopped, killed and restarted.
 
-Judged by which processes of the rows live at the same time, and by what became of executions.
+Judged by which processes of the rows live at the same time, by who polled when as Temporal says,
+and by what became of executions.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from uuid import UUID
 
 from temporalio.client import Client, WorkflowHandle
 
+from alga_temporal_domain.projects.names import build_id
 from alga_temporal_domain.storage.schema import SCHEMA
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.errors import UnavailableError
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.settings import DatabaseSettings, load
 from tests.domain.supervision.contest import Found, kill_children, supervisors
-from tests.domain.supervision.test_versions import code
+from tests.domain.supervision.polls import Polls
+from tests.domain.supervision.waiting import code
 from tests.domain.supervision.world import TENANT, project
 from tests.services.servers import Servers
 
@@ -44,8 +47,9 @@ _READY = (
 class Judge:
     """Looks every tenth of a second which processes live."""
 
-    def __init__(self, storage: DomainStorage, found: Found) -> None:
+    def __init__(self, storage: DomainStorage, polls: Polls, found: Found) -> None:
         self._storage = storage
+        self._polls = polls
         self._found = found
         self._known: dict[int, tuple[str, int]] = {}
 
@@ -54,13 +58,18 @@ class Judge:
         while True:
             with contextlib.suppress(UnavailableError):
                 await self._read()
+            for poller in self._polls.pollers:
+                self._known[poller.pid] = (poller.slot, poller.epoch)
             self._look()
             await asyncio.sleep(0.1)
 
     async def _read(self) -> None:
         async with self._storage.transaction(TENANT) as connection:
             for row in await connection.exec_driver_sql(_ROWS):
-                self._known[row.pid] = (f"{row.project_id}/{row.hash[:8]}/{row.slot}", row.epoch)
+                self._known[row.pid] = (
+                    f"{row.project_id}/{build_id(row.hash)}/{row.slot}",
+                    row.epoch,
+                )
 
     def _look(self) -> None:
         alive: dict[str, set[int]] = defaultdict(set)
@@ -86,22 +95,28 @@ async def survive(
     """Three supervisors: one is paused past its leases and resumed, one is killed; processes are
     killed at random, PostgreSQL is restarted; all of it in `seconds`. Then all executions end."""
     found = Found(projects=projects)
-    environ = {"DATABASE_URL": servers.database_url, "TEMPORAL_ADDRESS": servers.temporal_address}
+    environ = {
+        "DATABASE_URL": servers.database_url,
+        "TEMPORAL_ADDRESS": temporal.service_client.config.target_host,
+        "TEMPORAL_NAMESPACE": temporal.namespace,
+    }
     database = Database(load(DatabaseSettings, environ))
     storage = DomainStorage(database)
     await SCHEMA.migrate(database)
     wanted = [await project(storage, code("one")) for _ in range(projects)]
+    polls = Polls(temporal, [f"project-{one}" for one in wanted])
     traces = folder / "supervisors"
     await asyncio.to_thread(traces.mkdir)
-    parts: list[asyncio.Task[None]] = []
+    parts = [
+        asyncio.create_task(polls.run()),
+        asyncio.create_task(Judge(storage, polls, found).run()),
+    ]
     try:
         async with supervisors(3, environ, traces, TTL) as (first, second, _third):
             await _all_work(storage, projects)
             runs = [await _begin(temporal, one) for one in wanted]
-            parts = [
-                asyncio.create_task(Judge(storage, found).run()),
-                asyncio.create_task(kill_children(storage, chance, found)),
-            ]
+            killing = asyncio.create_task(kill_children(storage, chance, found))
+            parts.append(killing)
             first.send_signal(signal.SIGSTOP)
             await asyncio.sleep(max(seconds / 4, 1.5 * TTL))
             first.send_signal(signal.SIGCONT)
@@ -114,7 +129,7 @@ async def survive(
             await asyncio.sleep(AWAY_SECONDS)
             await servers.start_postgres()
             await asyncio.sleep(seconds / 4)
-            parts[1].cancel()
+            killing.cancel()
             await _all_work(storage, projects)
             for run in runs:
                 await run.signal("let")
@@ -123,10 +138,15 @@ async def survive(
             found.tenures = await _epochs(storage)
             if results != ["one"] * projects:
                 found.wrong.append(f"results: {results}")
+        await polls.end()
+        found.successions = polls.successions
+        found.wrong += polls.overlaps()
     finally:
         for part in parts:
             part.cancel()
-        await asyncio.gather(*parts, return_exceptions=True)
+        ends = await asyncio.gather(*parts, return_exceptions=True)
+        found.wrong += [repr(end) for end in ends if isinstance(end, Exception)]
+        polls.close()
         await database.close()
     return found
 

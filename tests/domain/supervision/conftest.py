@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
@@ -16,10 +17,12 @@ from alga_temporal_domain.projects.process.order import TemporalTarget
 from alga_temporal_domain.projects.supervision.services import Supervision, supervision
 from alga_temporal_domain.projects.supervision.settings import SupervisionSettings
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
+from alga_workflows_core.infra.devstack.temporal_server import TemporalServer
 from alga_workflows_core.infra.hints import Hints
+from alga_workflows_core.infra.metrics import TemporalTelemetry
 from alga_workflows_core.infra.settings import DatabaseSettings
 from alga_workflows_core.infra.supervisor import Supervisor
-from tests.domain.process.conftest import launched
+from tests.domain.process.conftest import launched, namespace_of_projects
 from tests.domain.supervision.supervising import QUICK
 
 SETTINGS = SupervisionSettings(ttl=6.0, tick=0.5, margin=1.0, sweep=0.3, statistics=0.3)
@@ -32,6 +35,15 @@ async def processes() -> AsyncGenerator[Launcher]:
         yield launcher
 
 
+@pytest_asyncio.fixture(scope="session")
+async def projects_client(
+    temporal_server: TemporalServer, temporal_telemetry: TemporalTelemetry
+) -> Client:
+    """A client in one namespace for all: in each new one Temporal takes seconds until it knows
+    deployments."""
+    return await namespace_of_projects(temporal_server, temporal_telemetry)
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A supervisor at work, and a client of its Temporal."""
@@ -40,10 +52,15 @@ class Place:
     client: Client
     supervision: Supervision
 
-    async def start(self, project_id: UUID, name: str = "Waits") -> WorkflowHandle[object, str]:
+    async def start(
+        self, project_id: UUID, name: str = "Waits", *, workflow_id: str | None = None
+    ) -> WorkflowHandle[object, str]:
         """Start an execution on the project's queue."""
         return await self.client.start_workflow(
-            name, id=str(uuid4()), task_queue=f"project-{project_id}", result_type=str
+            name,
+            id=workflow_id or str(uuid4()),
+            task_queue=f"project-{project_id}",
+            result_type=str,
         )
 
     async def let(self, run: WorkflowHandle[object, str]) -> str:
@@ -53,23 +70,23 @@ class Place:
             return await run.result()
 
 
-@pytest_asyncio.fixture
-async def place(
-    domain_storage: DomainStorage,
-    domain_settings: DatabaseSettings,
-    temporal_client: Client,
-    processes: Launcher,
+@asynccontextmanager
+async def placed(
+    storage: DomainStorage,
+    database: DatabaseSettings,
+    client: Client,
+    launcher: Launcher,
+    settings: SupervisionSettings = SETTINGS,
 ) -> AsyncGenerator[Place]:
-    """One supervisor, for the projects of one database."""
-    hints = Hints(domain_storage.database, domain_settings)
+    """A supervisor at work for as long as the block lasts."""
+    hints = Hints(storage.database, database)
     made = supervision(
-        storage=domain_storage,
-        settings=SETTINGS,
-        launcher=processes,
-        client=temporal_client,
+        storage=storage,
+        settings=settings,
+        launcher=launcher,
+        client=client,
         temporal=TemporalTarget(
-            address=temporal_client.service_client.config.target_host,
-            namespace=temporal_client.namespace,
+            address=client.service_client.config.target_host, namespace=client.namespace
         ),
         broker_of=lambda _tenant, _project: NoBroker(),
         hints=hints,
@@ -78,7 +95,19 @@ async def place(
     stop = asyncio.Event()
     running = asyncio.create_task(Supervisor([hints, *made.services], stop_timeout=20).run(stop))
     try:
-        yield Place(domain_storage, temporal_client, made)
+        yield Place(storage, client, made)
     finally:
         stop.set()
         await running
+
+
+@pytest_asyncio.fixture
+async def place(
+    domain_storage: DomainStorage,
+    domain_settings: DatabaseSettings,
+    projects_client: Client,
+    processes: Launcher,
+) -> AsyncGenerator[Place]:
+    """One supervisor, for the projects of one database."""
+    async with placed(domain_storage, domain_settings, projects_client, processes) as made:
+        yield made

@@ -29,10 +29,12 @@ Slot = tuple[str, str, str]
 
 @dataclass(slots=True)
 class Found:
-    """What the traces tell. `wrong`: overlaps, slots that nobody took over in time, and such."""
+    """What the traces tell. `successions`: how often another epoch polled than had before;
+    `wrong`: overlaps, slots that nobody took over in time, and such."""
 
     projects: int = 0
     tenures: int = 0
+    successions: int = 0
     killed_children: int = 0
     longest_take_over: float = 0.0
     wrong: list[str] = field(default_factory=list[str])

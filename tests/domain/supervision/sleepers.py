@@ -14,6 +14,7 @@ from pathlib import Path
 from alga_temporal_domain.projects.calling import Broker
 from alga_temporal_domain.projects.process.children import EndedError
 from alga_temporal_domain.projects.process.endings import Ending, EndingKind
+from alga_temporal_domain.projects.process.frames import Ready
 from alga_temporal_domain.projects.process.order import WorkOrder
 from alga_temporal_domain.projects.process.statistics import Stats
 
@@ -62,11 +63,12 @@ class Sleeper:
         self._stdin = process.stdin
         self._ready = asyncio.create_task(self._is_ready())
 
-    async def ready(self, timeout: float) -> None:  # noqa: ASYNC109 - part of the contract
+    async def ready(self, timeout: float) -> Ready:  # noqa: ASYNC109 - part of the contract
         """When it has said so."""
         async with asyncio.timeout(timeout):
             if not await asyncio.shield(self._ready):
                 raise EndedError(await self.ended())
+        return Ready(load_ms=0, connect_ms=0, worker_ms=0, seen=True, walls=())
 
     def renew(self, deadline: float) -> None:
         """By a line."""

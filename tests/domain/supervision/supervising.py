@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
+from prometheus_client import CollectorRegistry
+
 from alga_temporal_domain.projects.calling import NoBroker
 from alga_temporal_domain.projects.process.launcher import Launcher as ForkLauncher
 from alga_temporal_domain.projects.process.order import TemporalTarget
@@ -21,6 +23,7 @@ from alga_temporal_domain.projects.supervision.children import Launcher
 from alga_temporal_domain.projects.supervision.leases import Leases, new_holder
 from alga_temporal_domain.projects.supervision.log_lines import LogLines
 from alga_temporal_domain.projects.supervision.means import Means, Routing
+from alga_temporal_domain.projects.supervision.metrics import SupervisionMetrics
 from alga_temporal_domain.projects.supervision.restarts import Restarts
 from alga_temporal_domain.projects.supervision.services import supervision
 from alga_temporal_domain.projects.supervision.settings import SupervisionSettings
@@ -30,13 +33,19 @@ from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.hints import Hints
 from alga_workflows_core.infra.metrics import temporal_runtime
-from alga_workflows_core.infra.settings import DatabaseSettings, TemporalSettings, load
+from alga_workflows_core.infra.settings import (
+    DatabaseSettings,
+    LogSettings,
+    TemporalSettings,
+    load,
+)
 from alga_workflows_core.infra.supervisor import (
     Backoff,
     Supervisor,
     exit_process,
     install_signal_handlers,
 )
+from alga_workflows_core.infra.telemetry import configure_logging
 from alga_workflows_core.infra.temporal import connect
 from tests.domain.supervision.sleepers import Sleepers
 
@@ -62,6 +71,7 @@ def means(
     routing: Routing | None = None,
     temporal: str = "nowhere:1",
     namespace: str = "default",
+    metrics: SupervisionMetrics | None = None,
 ) -> Means:
     """All that a supervisor needs."""
     holder = new_holder()
@@ -74,6 +84,7 @@ def means(
         broker_of=lambda _tenant, _project: NoBroker(),
         temporal=TemporalTarget(address=temporal, namespace=namespace),
         statistics=Statistics(storage, holder=holder),
+        metrics=metrics or SupervisionMetrics(CollectorRegistry()),
         lines=LogLines(storage),
         holder=holder,
         host="here",
@@ -98,6 +109,8 @@ async def supervised(of: Means, database: DatabaseSettings) -> AsyncGenerator[Pr
 async def _main(folder: Path, ttl: float) -> None:
     stop = asyncio.Event()
     install_signal_handlers(stop)
+    # Without it tracebacks are drawn for a terminal, which takes seconds each.
+    configure_logging(LogSettings(format="json"), service="supervising")
     settings = load(DatabaseSettings)
     database = Database(settings)
     storage = DomainStorage(database)

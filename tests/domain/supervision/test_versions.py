@@ -2,92 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from uuid import UUID
-
 from temporalio.client import WorkflowHandle
 
-from alga_temporal_domain.projects.bundles import Bundle, Manifest
 from alga_temporal_domain.projects.supervision.sweeping import wake
 from alga_temporal_domain.storage.instances import InstanceHistory
-from alga_temporal_domain.storage.unit_of_work import DomainStorage
-from alga_temporal_domain.storage.versions import VersionRow, Versions
 from alga_temporal_domain.storage.worker_logs import WorkerLogs
 from alga_temporal_domain.storage.worker_statistics import WorkerStatistics
 from tests.domain.supervision.conftest import Place
-from tests.domain.supervision.world import TENANT, activate, project
+from tests.domain.supervision.waiting import code, eventually, known, live, versions
+from tests.domain.supervision.world import TENANT, activate, project, wish
 
 SWAPS = 20
-
-CODE = """
-from datetime import timedelta
-
-from temporalio import activity, workflow
-
-
-@activity.defn
-async def note(text: str) -> str:
-    print("noted", text, flush=True)
-    return text
-
-
-@workflow.defn
-class Waits:
-    def __init__(self) -> None:
-        self.is_let = False
-
-    @workflow.run
-    async def run(self) -> str:
-        FIRST
-        await workflow.wait_condition(lambda: self.is_let)
-        return await workflow.execute_activity(
-            note, "VERSION", start_to_close_timeout=timedelta(seconds=10)
-        )
-
-    @workflow.signal
-    def let(self) -> None:
-        self.is_let = True
-"""
-
-
-def code(version: str, first: str = "pass") -> Bundle:
-    """Whose executions end with the name of the version."""
-    return Bundle(
-        manifest=Manifest(workflows=("Waits",), activities=("note",)),
-        files={"flows.py": CODE.replace("VERSION", version).replace("FIRST", first)},
-    )
-
-
-async def versions(storage: DomainStorage, project_id: UUID) -> dict[str, VersionRow]:
-    """By hash."""
-    async with storage.transaction(TENANT) as connection:
-        rows = await Versions(connection, TENANT).of_project(project_id)
-    return {row.hash: row for row in rows}
-
-
-async def eventually(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for it, twenty seconds at most."""
-    async with asyncio.timeout(20):
-        while not await condition():  # noqa: ASYNC110 - neither rows nor Temporal tell
-            await asyncio.sleep(0.05)
-
-
-async def known(place: Place, project_id: UUID) -> None:
-    """Until Temporal knows the last activation."""
-
-    async def is_told() -> bool:
-        rows = (await versions(place.storage, project_id)).values()
-        active = [row for row in rows if row.state in {"CURRENT", "RAMPING"}]
-        return bool(active) and all(row.told_seq == row.seq for row in active)
-
-    await eventually(is_told)
-
-
-async def live(place: Place, project_id: UUID) -> int:
-    """How many processes the project has."""
-    async with place.storage.transaction(TENANT) as connection:
-        return len(await InstanceHistory(connection, TENANT).live(project_id))
 
 
 async def test_every_run_ends_on_the_code_that_it_began_with(place: Place) -> None:
@@ -188,6 +113,8 @@ async def test_what_was_done_is_counted(place: Place) -> None:
     await known(place, project_id)
     for _ in range(3):
         await place.let(await place.start(project_id))
+    # It tells every few seconds, and when it ends.
+    await wish(place.storage, project_id, "STOPPED")
 
     async def is_counted() -> bool:
         async with place.storage.transaction(TENANT) as connection:
@@ -197,7 +124,7 @@ async def test_what_was_done_is_counted(place: Place) -> None:
         return (
             [(one.activity, one.ok, sum(one.histogram)) for one in found] == [("note", 3, 3)]
             and rows[0].tasks_completed == 3
-            and [line.line for line in lines] == ["noted one"] * 3
+            and [line.line for line in lines if line.stream == "stdout"] == ["noted one"] * 3
         )
 
     await eventually(is_counted)

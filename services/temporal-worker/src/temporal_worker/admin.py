@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+from temporalio.client import Client
+
 from alga_temporal_domain.projects.process.isolation.walls import in_force
+from alga_temporal_domain.queues.capabilities import check_capabilities
+from alga_temporal_domain.queues.names import activity_name, workflow_name
+from alga_temporal_domain.queues.spec import QueueSpec
 from alga_temporal_domain.storage.api_keys import ApiKeys
 from alga_temporal_domain.storage.schema import SCHEMA
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
@@ -16,13 +21,20 @@ from alga_workflows_core.errors import SettingsError
 from alga_workflows_core.infra.checks import (
     CheckLine,
     CheckReport,
+    look,
     look_at_database,
     look_at_temporal,
 )
 from alga_workflows_core.infra.database import Database
-from alga_workflows_core.infra.metrics import temporal_runtime
+from alga_workflows_core.infra.metrics import TemporalTelemetry, temporal_runtime
 from alga_workflows_core.infra.settings import DatabaseSettings, LogSettings, load_all
-from temporal_worker.settings import ServiceSettings, replaced
+from alga_workflows_core.infra.temporal import connect, unconnected
+from temporal_worker.base import Mode
+from temporal_worker.environment import REPLACED, replaced
+from temporal_worker.families import families
+from temporal_worker.opening import opened_parts
+from temporal_worker.queues import table_of
+from temporal_worker.settings import ServiceSettings, filled
 
 DISTRIBUTIONS = ("temporal-worker", "alga-temporal-domain", "alga-workflows-core")
 
@@ -43,7 +55,8 @@ async def api_keys(tenant: str) -> AsyncGenerator[ApiKeys]:
 
 
 async def check() -> CheckReport:
-    """Look at settings, PostgreSQL, its schema, Temporal and the walls around projects' processes.
+    """Look at settings, PostgreSQL, its schema, Temporal, the queues and what is served there, and
+    the walls around projects' processes.
 
     What is wrong is in the report.
     """
@@ -53,19 +66,61 @@ async def check() -> CheckReport:
     except SettingsError as error:
         return CheckReport(versions, {}, [CheckLine("settings", ok=False, detail=str(error))])
     database = Database(settings.database)
+    telemetry = temporal_runtime()
     try:
         looked, temporal = await asyncio.gather(
             look_at_database(database, SCHEMA),
-            look_at_temporal(settings.temporal, temporal_runtime().runtime),
+            _temporal(settings, telemetry),
         )
+        queues = await _queues(settings, database, telemetry)
     finally:
         await database.close()
-    lines = [*looked, temporal, _isolation(settings)]
+    lines = [*looked, *temporal, *queues, _isolation(settings)]
     unread = replaced(os.environ)
     if unread:
-        told = f"{' and '.join(unread)}: not read; DATABASE_URL is used"
+        told = "; ".join(f"{name}: not read; {REPLACED[name]}" for name in unread)
         lines.append(CheckLine("unread", ok=True, detail=told))
     return CheckReport(versions, settings.shown(), lines)
+
+
+async def _temporal(settings: ServiceSettings, telemetry: TemporalTelemetry) -> list[CheckLine]:
+    line = await look_at_temporal(settings.temporal, telemetry.runtime)
+    if not line.ok:
+        return [line]
+    client = await connect(settings.temporal, runtime=telemetry.runtime)
+    return [line, await look("capabilities", _capabilities(client, settings))]
+
+
+async def _capabilities(client: Client, settings: ServiceSettings) -> str:
+    key_id = settings.payloads.key_id
+    await check_capabilities(client, encrypted=key_id is not None)
+    encrypted = "payloads are plain" if key_id is None else f"payloads are encrypted by {key_id!r}"
+    return f"all that is needed; {encrypted}"
+
+
+async def _queues(
+    settings: ServiceSettings, database: Database, telemetry: TemporalTelemetry
+) -> list[CheckLine]:
+    """No fault: what is served is this release's."""
+    client = await unconnected(settings.temporal, runtime=telemetry.runtime)
+    async with opened_parts(settings, Mode(), client, database, telemetry) as parts:
+        table = table_of(settings, families(parts))
+    polled = settings.queues.chosen
+    return [
+        CheckLine(f"queue {spec.name}", ok=True, detail=_served(spec, polled)) for spec in table
+    ]
+
+
+def _served(spec: QueueSpec, polled: Sequence[str]) -> str:
+    if not spec.is_served:
+        return "nothing is served here yet; not polled"
+    workflows = ", ".join(map(workflow_name, spec.workflows))
+    activities = ", ".join(map(activity_name, spec.activities)) or "none"
+    return (
+        f"{'polled' if spec.name in polled else 'not polled'} by this process;"
+        f" workflows {workflows}; activities {activities};"
+        f" {spec.activity_slots} activities and {spec.workflow_slots} workflow tasks at a time"
+    )
 
 
 def _isolation(settings: ServiceSettings) -> CheckLine:
@@ -78,7 +133,8 @@ def _isolation(settings: ServiceSettings) -> CheckLine:
 async def _configured_database() -> AsyncGenerator[Database]:
     """The database that the environment names; UnavailableError if it does not answer."""
     # The logs' settings are in use already; what is wrong with them is told here.
-    settings, _ = load_all(DatabaseSettings, LogSettings)
+    models = (DatabaseSettings, LogSettings)
+    settings, _ = load_all(*models, environ=filled(None, models))
     database = Database(settings)
     try:
         await database.ping()

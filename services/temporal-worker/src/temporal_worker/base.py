@@ -8,6 +8,8 @@ import httpx
 from temporalio.client import Client
 
 from alga_temporal_domain.projects.process.launcher import Launcher
+from alga_temporal_domain.queues.spec import QueueSpec
+from alga_temporal_domain.schedules.desired import ScheduleSource
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.infra.database import Database
 from alga_workflows_core.infra.hints import Hints
@@ -17,18 +19,23 @@ from temporal_worker.settings import ServiceSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mode:
-    """`open_tenant`: whose data this machine sees without a key."""
+    """`open_tenant`: whose data this machine sees without a key. `extra_queues`: in
+    place of the families' of the same names. `extra_schedules`: besides the families'."""
 
     open_tenant: str | None = None
+    extra_queues: tuple[QueueSpec, ...] = ()
+    extra_schedules: tuple[ScheduleSource, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """One process's. `guarded_http` reaches public addresses alone, `http` any."""
+    """One process's. `guarded_http` reaches public addresses alone, `http` any. Payloads of
+    `client`, which projects' workers share, are plain; those of `domain_client` are encrypted."""
 
     settings: ServiceSettings
     mode: Mode
     client: Client
+    domain_client: Client
     database: Database
     storage: DomainStorage
     hints: Hints

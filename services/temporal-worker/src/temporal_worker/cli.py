@@ -18,6 +18,7 @@ from alga_workflows_core.infra.command_line import (
 from alga_workflows_core.infra.key_desk import KeyDesk
 from temporal_worker import admin, dev
 from temporal_worker.compose import serve
+from temporal_worker.payloads import add_payload_commands
 from temporal_worker.projects import add_project_commands
 from temporal_worker.settings import ServiceSettings
 
@@ -78,5 +79,6 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="print one JSON object instead")
     add_command(add, "migrate", brief(_migrate), "bring the database to the schema of this release")
     add_project_commands(add)
+    add_payload_commands(add)
     add_key_commands(add, KeyDesk(admin.api_keys, command="temporal-worker"))
     return parser

@@ -26,6 +26,8 @@ from temporal_worker.compose import serve
 from temporal_worker.sample import SampleResults, run_sample
 from temporal_worker.settings import ClientSettings, ServiceSettings
 
+PAYLOAD_VARIABLES = ("TEMPORAL_PAYLOAD_ENCRYPTION", "TEMPORAL_PAYLOAD_KEYS")
+
 
 async def dev(stop: asyncio.Event) -> None:
     """Serve until `stop`, on the servers that another `dev` runs, or on ones of its own. Data is
@@ -87,7 +89,11 @@ def _settings(environ: Mapping[str, str], stack: StackInfo | None = None) -> Ser
 
     Without one only to raise SettingsError before anything is started.
     """
-    return ServiceSettings.load(local_environ(environ, stack))
+    local = local_environ(environ, stack)
+    if not any(environ.get(name, "").strip() for name in PAYLOAD_VARIABLES):
+        # Histories on this machine are there to be read.
+        local["TEMPORAL_PAYLOAD_ENCRYPTION"] = "off"
+    return ServiceSettings.load(local)
 
 
 async def _prepare(environ: Mapping[str, str], stack: StackInfo) -> ServiceSettings:

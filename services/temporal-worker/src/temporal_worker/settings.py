@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated
 
 from pydantic import Field, SecretStr
 
 from alga_temporal_domain.outgoing.settings import OutgoingSettings
+from alga_temporal_domain.payloads.settings import PayloadSettings
 from alga_temporal_domain.projects.builtin.mail import MailSettings
 from alga_temporal_domain.projects.builtin.sms import SmsSettings
 from alga_temporal_domain.projects.bundles import Limits
 from alga_temporal_domain.projects.supervision.settings import SupervisionSettings
+from alga_temporal_domain.queues.settings import QueueSettings
+from alga_temporal_domain.schedules.settings import ConvergenceSettings
 from alga_workflows_core.errors import SettingsError
 from alga_workflows_core.infra.egress.settings import EgressSettings
 from alga_workflows_core.infra.settings import (
@@ -26,9 +29,12 @@ from alga_workflows_core.infra.settings import (
     shown_settings,
 )
 from alga_workflows_core.types.identifiers import TENANT
-
-REPLACED = ("NEXT_PUBLIC_SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY")
-"""What the document's service was set by instead of DATABASE_URL."""
+from temporal_worker.environment import (
+    REPLACED,
+    SecretFileSettings,
+    replaced,
+    with_secret_files,
+)
 
 
 class WorkerHttpSettings(Settings):
@@ -142,16 +148,21 @@ class ServiceSettings:
     limits: LimitSettings
     isolation: IsolationSettings
     supervision: SupervisionSettings
+    queues: QueueSettings
+    schedules: ConvergenceSettings
+    payloads: PayloadSettings
     egress: EgressSettings
     mail: MailSettings
     sms: SmsSettings
     outgoing: OutgoingSettings
     dev: OpenSettings
+    files: SecretFileSettings
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> ServiceSettings:
-        """From the environment; SettingsError names everything that is wrong at once."""
-        models = {
+        """From the environment and the files beside it; SettingsError names everything that is
+        wrong at once."""
+        models: dict[str, type[Settings]] = {
             "database": DatabaseSettings,
             "temporal": TemporalSettings,
             "http": WorkerHttpSettings,
@@ -160,15 +171,19 @@ class ServiceSettings:
             "limits": LimitSettings,
             "isolation": IsolationSettings,
             "supervision": SupervisionSettings,
+            "queues": QueueSettings,
+            "schedules": ConvergenceSettings,
+            "payloads": PayloadSettings,
             "egress": EgressSettings,
             "mail": MailSettings,
             "sms": SmsSettings,
             "outgoing": OutgoingSettings,
             "dev": OpenSettings,
+            "files": SecretFileSettings,
         }
         source = os.environ if environ is None else environ
         try:
-            loaded = load_all(*models.values(), environ=source)
+            loaded = load_all(*models.values(), environ=filled(source, models.values()))
         except SettingsError as error:
             raise _with_replaced(error, source) from error
         return cls(**dict(zip(models, loaded, strict=True)))
@@ -181,14 +196,19 @@ class ServiceSettings:
         return shown
 
 
-def replaced(environ: Mapping[str, str]) -> list[str]:
-    """The variables of the document that are set, and that nobody reads."""
-    return [name for name in REPLACED if environ.get(name, "").strip()]
+def filled(
+    environ: Mapping[str, str] | None, models: Iterable[type[Settings]]
+) -> Mapping[str, str]:
+    """The environment (the process's) with what the models' variables have as files."""
+    names = [
+        str(field.validation_alias) for model in models for field in model.model_fields.values()
+    ]
+    return with_secret_files(os.environ if environ is None else environ, names)
 
 
 def _with_replaced(error: SettingsError, environ: Mapping[str, str]) -> SettingsError:
-    more = [f"{name}: is not read any more; use DATABASE_URL" for name in replaced(environ)]
-    listed = [*error.details["faults"], *more]
+    more = [f"{name}: is not read any more; {REPLACED[name]}" for name in replaced(environ)]
+    listed = [*error.details.get("faults", ()), *more]
     return SettingsError(
         "Settings are missing or wrong:\n" + "\n".join(f"  - {fault}" for fault in listed),
         remedy=error.remedy,

@@ -33,7 +33,7 @@ class SlaParts:
 def sla_parts(parts: Parts) -> SlaParts:
     """What serves the queue, the API and the receivers of events."""
     desk = SlaDesk(
-        storage=parts.storage, client=parts.client, address=parts.settings.temporal.address
+        storage=parts.storage, client=parts.domain_client, address=parts.settings.temporal.address
     )
     relay = Relay(
         storage=parts.storage,

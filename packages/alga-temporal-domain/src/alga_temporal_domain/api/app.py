@@ -8,13 +8,23 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from alga_temporal_domain.api import documented, events, outgoing, page, projects, sla, workers
+from alga_temporal_domain.api import (
+    documented,
+    events,
+    outgoing,
+    page,
+    projects,
+    queues,
+    sla,
+    workers,
+)
 from alga_temporal_domain.outgoing.desk import OutgoingDesk
 from alga_temporal_domain.projects.catalogue import ProjectCatalogue
 from alga_temporal_domain.projects.publishing import Publishing
 from alga_temporal_domain.projects.runs import ProjectRuns
 from alga_temporal_domain.projects.watching import Watching
 from alga_temporal_domain.projects.workers import WorkerDesk
+from alga_temporal_domain.queues.desk import QueueDesk
 from alga_temporal_domain.sla.desk import SlaDesk
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
 from alga_workflows_core.infra.health import HealthMonitor
@@ -40,6 +50,8 @@ class ApiParts:
     watching: Watching
     sla: SlaDesk
     outgoing: OutgoingDesk
+    queues: QueueDesk
+    deep: process.DeepLook
     health: HealthMonitor
     metrics: Metrics
     sdk_metrics: Callable[[], Awaitable[bytes]]
@@ -66,12 +78,19 @@ def create_app(parts: ApiParts) -> ASGIApp:
         events.router(parts.watching),
         sla.router(parts.sla),
         outgoing.router(parts.outgoing),
+        queues.router(parts.queues),
     ):
         app.include_router(router, prefix=API)
     app.include_router(
-        process.router(parts.health, parts.metrics, parts.sdk_metrics, details_path=f"{API}/health")
+        process.router(
+            parts.health,
+            parts.metrics,
+            parts.sdk_metrics,
+            details_path=f"{API}/health",
+            deep=parts.deep,
+        )
     )
-    app.include_router(page.router())
+    app.include_router(page.router(parts.access))
 
     @app.get(LISTING, tags=["process"])
     async def describe(_caller: Reader) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from alga_temporal_domain.api.views import (
     PublishedView,
     activation_view,
     bundle_view,
+    changed_limits,
     project_view,
 )
 from alga_temporal_domain.projects.bundles import Bundle
@@ -107,7 +108,7 @@ def _add_projects(routes: APIRouter, catalogue: ProjectCatalogue) -> None:
 
     @routes.patch("/projects/{project_id}", openapi_extra=openapi.body(ProjectChange))
     async def change_project(project_id: UUID, request: Request, caller: Operator) -> ProjectView:
-        """Change how many workers there are, and when they sleep."""
+        """Change how many workers there are, when they sleep, and what each may have."""
         body = await read_model(request, ProjectChange)
         row = await catalogue.resize(
             caller.tenant,
@@ -116,6 +117,7 @@ def _add_projects(routes: APIRouter, catalogue: ProjectCatalogue) -> None:
             most_slots=body.most_slots,
             idle_seconds=body.idle_seconds,
             idle_given="idle_seconds" in body.model_fields_set,
+            limits=changed_limits(body),
         )
         return project_view(row)
 

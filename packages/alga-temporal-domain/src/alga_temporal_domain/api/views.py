@@ -26,12 +26,22 @@ class NewProject(Model):
     queue: Annotated[Line | None, Field(min_length=1, max_length=255)] = None
 
 
+class ProjectLimits(Model):
+    """What a worker of the project may have, whatever its bundle says; null: what that says."""
+
+    activities: Annotated[int | None, Field(ge=1, le=1000)] = None
+    workflows: Annotated[int | None, Field(ge=1, le=1000)] = None
+    memory_mb: Annotated[int | None, Field(ge=64, le=65536)] = None
+
+
 class ProjectChange(Model):
-    """What is to change; what is absent stays. `idleSeconds` null: workers never sleep."""
+    """What is to change; what is absent stays, in `limits` too. `idleSeconds` null: workers never
+    sleep. `limits` null: all are the bundle's. With other limits running workers are replaced."""
 
     slots: Slots | None = None
     most_slots: Slots | None = None
     idle_seconds: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+    limits: ProjectLimits | None = None
 
 
 class ProjectView(Model):
@@ -51,6 +61,7 @@ class ProjectView(Model):
     slots: int
     most_slots: int
     idle_seconds: int | None
+    limits: ProjectLimits
     total_workflow_executions: int
     total_activity_executions: int
     avg_execution_duration_ms: int
@@ -147,12 +158,26 @@ class RunView(Model):
 
 def project_view(row: ProjectRow) -> ProjectView:
     """What people see of a project."""
-    same = set(ProjectView.model_fields) - {"queue", "desired"}
+    same = set(ProjectView.model_fields) - {"queue", "desired", "limits"}
     return ProjectView(
         queue=row.task_queue_name,
         desired="running" if row.desired == "RUNNING" else "stopped",
+        limits=ProjectLimits(
+            activities=row.limit_activities,
+            workflows=row.limit_workflows,
+            memory_mb=row.limit_memory_mb,
+        ),
         **{name: getattr(row, name) for name in same},
     )
+
+
+def changed_limits(change: ProjectChange) -> dict[str, int | None]:
+    """The limits that are to change, by their names."""
+    if "limits" not in change.model_fields_set:
+        return {}
+    if change.limits is None:
+        return dict.fromkeys(ProjectLimits.model_fields)
+    return change.limits.model_dump(exclude_unset=True)
 
 
 def bundle_view(row: BundleRow) -> BundleView:

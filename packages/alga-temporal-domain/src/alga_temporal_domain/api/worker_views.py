@@ -40,7 +40,9 @@ class InstanceView(Model):
 class VersionView(Model):
     """A bundle since it was activated: `current`, `ramping`, `draining` or `drained`.
 
-    `moveFindings`: why running executions were not moved to it. `reason`: of the last crash.
+    `moved`: whether running executions go on with it, as its activation (`auto_upgrade`) has
+    asked for; null: it has not, or it is not decided yet. `moveFindings`: why they do not.
+    `reason`: of the last crash.
     """
 
     hash: str
@@ -52,6 +54,7 @@ class VersionView(Model):
     retry_at: datetime | None
     quarantined_at: datetime | None
     reason: str | None
+    moved: bool | None
     move_findings: list[dict[str, Any]] | None
 
 
@@ -144,5 +147,9 @@ def line_view(row: LineRow) -> LineView:
 
 
 def _version_view(row: VersionRow) -> VersionView:
-    same = set(VersionView.model_fields) - {"state"}
-    return VersionView(state=row.state.lower(), **{name: getattr(row, name) for name in same})
+    same = set(VersionView.model_fields) - {"state", "moved"}
+    return VersionView(
+        state=row.state.lower(),
+        moved=row.move_findings is None if row.moved_seq == row.seq else None,
+        **{name: getattr(row, name) for name in same},
+    )

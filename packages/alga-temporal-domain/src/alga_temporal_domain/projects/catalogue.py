@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
@@ -66,8 +67,10 @@ class ProjectCatalogue:
         most_slots: int | None,
         idle_seconds: int | None,
         idle_given: bool,
+        limits: Mapping[str, int | None],
     ) -> ProjectRow:
-        """Change what is given. InputError if there would be more slots than at most."""
+        """Change what is given, of `limits` those that are there (`activities`, `workflows`,
+        `memory_mb`; None: the bundle's). InputError if there would be more slots than at most."""
         async with self._storage.unit_of_work(tenant) as work:
             now = await found(work, project_id, lock=True)
             few = now.slots if slots is None else slots
@@ -84,6 +87,13 @@ class ProjectCatalogue:
                 most_slots=most,
                 idle_seconds=idle_seconds if idle_given else now.idle_seconds,
             )
+            if limits:
+                await work.projects.limit(
+                    project_id,
+                    activities=limits.get("activities", now.limit_activities),
+                    workflows=limits.get("workflows", now.limit_workflows),
+                    memory_mb=limits.get("memory_mb", now.limit_memory_mb),
+                )
             return await found(work, project_id)
 
     async def bundles(

@@ -13,6 +13,14 @@ from alga_temporal_domain.projects.compiled_modules import modules_of
 from alga_temporal_domain.projects.findings import Finding, Rule
 from alga_temporal_domain.projects.judging import Names, Reads
 from alga_temporal_domain.projects.publishing import Activation, Publishing, as_json, found
+from alga_temporal_domain.projects.row_findings import (
+    duplicate,
+    held_up,
+    is_in,
+    no_bundle,
+    unread,
+    unsupported,
+)
 from alga_temporal_domain.storage.compiled_code import CompiledCodeRow
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.errors import AlgaError, FindingsError, InputError, UnavailableError
@@ -24,14 +32,25 @@ REASON = "collected from workflow_compiled_code"
 
 Found = dict[UUID, list[Finding]]
 
+_MILD = frozenset({Rule.UNSUPPORTED_LANGUAGE, Rule.NOT_READ, Rule.HELD_UP})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collected:
-    """What became of a project's rows. `findings`: by the row's id; no hash if none could be used,
-    or if one of them is wrong."""
+    """What became of a project's rows. `findings`: by the row's id, with warnings; no hash if none
+    could be used, or if one of them is wrong."""
 
     bundle_hash: str | None
     findings: Found
+
+    @property
+    def fault(self) -> Finding | None:
+        """What is in the way of all; of rows that are left out only if there are no others."""
+        if self.bundle_hash is not None:
+            return None
+        listed = [each for of_row in self.findings.values() for each in of_row]
+        worst = [each for each in listed if each.rule not in _MILD]
+        return next(iter(worst or listed), None)
 
 
 class Collector:
@@ -77,12 +96,21 @@ class Collector:
         findings: Found = defaultdict(list)
         for row in rows:
             if not row.is_python:
-                findings[row.id].append(_unsupported(row))
+                findings[row.id].append(unsupported(row))
         bundle = self._bundle(ours, findings)
-        bundle_hash = None
         if bundle is not None:
-            bundle_hash = await self._activate(tenant, project_id, bundle, ours, findings)
-        await self._tell(tenant, project_id, seq, ours, bundle_hash, findings)
+            bundle = await self._activate(tenant, project_id, bundle, ours, findings)
+        in_force = bundle or await self._publishing.active(tenant, project_id)
+        if bundle is None:
+            _hold_up(ours, in_force, findings)
+        became = {
+            row.id: in_force.hash for row in ours if in_force is not None and is_in(in_force, row)
+        }
+        for row in ours:
+            if warnings := unread(row):
+                findings[row.id].extend(warnings)
+        await self._tell(tenant, project_id, seq, rows, became, findings)
+        bundle_hash = None if bundle is None else bundle.hash
         return Collected(bundle_hash=bundle_hash, findings=dict(findings))
 
     def _bundle(self, rows: list[CompiledCodeRow], findings: Found) -> Bundle | None:
@@ -110,7 +138,7 @@ class Collector:
             )
         except ValueError as error:
             for row in rows:
-                findings[row.id].append(_no_bundle(error))
+                findings[row.id].append(no_bundle(error))
             return None
 
     async def _activate(
@@ -120,7 +148,7 @@ class Collector:
         bundle: Bundle,
         rows: list[CompiledCodeRow],
         findings: Found,
-    ) -> str | None:
+    ) -> Bundle | None:
         actor = rows[-1].compiled_by
         try:
             published = await self._publishing.publish(tenant, project_id, bundle, actor)
@@ -129,27 +157,36 @@ class Collector:
             return None
         wish = Activation(hash=published.hash, actor=actor, reason=REASON)
         await self._publishing.activate(tenant, project_id, wish)
-        return published.hash
+        return bundle
 
     async def _tell(
         self,
         tenant: str,
         project_id: UUID,
         seq: int,
-        ours: list[CompiledCodeRow],
-        bundle_hash: str | None,
+        rows: list[CompiledCodeRow],
+        became: dict[UUID, str],
         findings: Found,
     ) -> None:
         async with self._storage.unit_of_work(tenant) as work:
-            for row_id, listed in findings.items():
+            for row in rows:
+                listed = findings.get(row.id)
                 await work.compiled_code.came_of_it(
-                    [row_id], bundle_hash=None, findings=as_json(listed)
-                )
-            if bundle_hash is not None:
-                await work.compiled_code.came_of_it(
-                    [row.id for row in ours], bundle_hash=bundle_hash, findings=None
+                    row.id,
+                    bundle_hash=became.get(row.id),
+                    findings=as_json(listed) if listed else None,
                 )
             await work.projects.collected(project_id, seq)
+
+
+def _hold_up(rows: list[CompiledCodeRow], in_force: Bundle | None, findings: Found) -> None:
+    """Say in rows that are right, and not in force as they are, which one is wrong."""
+    wrong = next(((row, findings[row.id][0]) for row in rows if row.id in findings), None)
+    if wrong is None:
+        return
+    for row in rows:
+        if row.id not in findings and (in_force is None or not is_in(in_force, row)):
+            findings[row.id].append(held_up(row, in_force, *wrong))
 
 
 def _find_duplicates(names: dict[UUID, Names], findings: Found) -> None:
@@ -161,28 +198,7 @@ def _find_duplicates(names: dict[UUID, Names], findings: Found) -> None:
         for name, row_ids in holders.items():
             if len(row_ids) > 1:
                 for row_id in row_ids:
-                    findings[row_id].append(_duplicate(kind, name))
-
-
-def _duplicate(kind: str, name: str) -> Finding:
-    what = "workflow" if kind == "workflows" else "activity"
-    return Finding(
-        rule=Rule.NAME_DUPLICATE,
-        message=f"Another workflow of the project defines the {what} {name!r} too; rename one.",
-    )
-
-
-def _unsupported(row: CompiledCodeRow) -> Finding:
-    written = row.language or "TypeScript, by its package_json or tsconfig_json"
-    return Finding(
-        rule=Rule.UNSUPPORTED_LANGUAGE,
-        message=f"The code is kept, but workers run Python alone; this is {written}.",
-    )
-
-
-def _no_bundle(error: ValueError) -> Finding:
-    last = str(error).strip().splitlines()[-1] if str(error).strip() else "it is no bundle"
-    return Finding(rule=Rule.LOAD_FAILED, message=f"The project's code is no bundle: {last}")
+                    findings[row_id].append(duplicate(kind, name))
 
 
 def _blame(error: InputError, rows: list[CompiledCodeRow], findings: Found) -> None:

@@ -36,6 +36,10 @@ class Rule(StrEnum):
     """A run that is under way would not go on with this code."""
     UNSUPPORTED_LANGUAGE = "UNSUPPORTED_LANGUAGE"
     """Stored, but not Python, which is all that workers run."""
+    HELD_UP = "HELD_UP"
+    """Right, but not in force: other code of the project is wrong."""
+    NOT_READ = "NOT_READ"
+    """A warning: stored, and without the effect that it would be expected to have."""
     HASH_MISMATCH = "HASH_MISMATCH"
     """What is stored is not what was published under this hash."""
 

@@ -26,7 +26,11 @@ from alga_workflows_core.infra.temporal import REMEDY
 from alga_workflows_core.types.json import Json
 from alga_workflows_core.types.suggest import did_you_mean
 
-_OUTAGE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED)
+_OUTAGE = (
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,  # as the SDK calls a call that took longer than its time-out
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

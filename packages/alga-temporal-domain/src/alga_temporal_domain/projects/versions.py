@@ -44,6 +44,7 @@ _LOOK_AGAIN = {
     RPCStatusCode.ABORTED,
     RPCStatusCode.UNAVAILABLE,
     RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.CANCELLED,  # as the SDK calls a call that took longer than its time-out
     RPCStatusCode.RESOURCE_EXHAUSTED,
     RPCStatusCode.INTERNAL,
 }
@@ -98,22 +99,30 @@ class TemporalVersions:
     ) -> tuple[int, timedelta]:
         """Tasks that wait on the project's queue or for one of these versions, the most of what
         is told of each, and for how long the oldest has."""
-        most, oldest = 0, timedelta()
+        most, oldest = await self.queue_backlog(queue)
+        for bundle_hash in hashes:
+            count, age = await self.version_backlog(project_id, bundle_hash)
+            most, oldest = max(most, count), max(oldest, age)
+        return most, oldest
+
+    async def queue_backlog(self, queue: str) -> tuple[int, timedelta]:
+        """Tasks that wait on a queue for its current version, and for how long the oldest has.
+
+        Those are told of the queue alone: of a version, what waits since it is no more current.
+        """
+        waiting, oldest = 0, timedelta()
         try:
             for kind in _QUEUE_KINDS:
                 stats = (await self._queue(queue, kind)).stats
-                most = max(most, stats.approximate_backlog_count)
+                waiting += stats.approximate_backlog_count
                 oldest = max(oldest, stats.approximate_backlog_age.ToTimedelta())
-            for bundle_hash in hashes:
-                count, age = await self.version_backlog(project_id, bundle_hash)
-                most, oldest = max(most, count), max(oldest, age)
         except RPCError as error:
             raise self._unavailable(str(error)) from error
-        return most, oldest
+        return waiting, oldest
 
     async def version_backlog(self, project_id: UUID, bundle_hash: str) -> tuple[int, timedelta]:
-        """Tasks that wait for this version, and for how long the oldest has; none of one that
-        Temporal does not know."""
+        """Tasks that wait for this version and no other, and for how long the oldest has; none of
+        one that Temporal does not know. See `queue_backlog` for the current one."""
         try:
             found = await self._client.workflow_service.describe_worker_deployment_version(
                 DescribeWorkerDeploymentVersionRequest(

@@ -152,9 +152,8 @@ class WorkerDesk:
         if project_id is None:
             return None
         collected = await self._collector.collect(tenant, project_id)
-        first = next((each for listed in collected.findings.values() for each in listed), None)
-        if collected.bundle_hash is None and first is not None:
-            raise FindingsError(f"The project's code cannot be run: {first.message}")
+        if (fault := collected.fault) is not None:
+            raise FindingsError(f"The project's code cannot be run: {fault.message}")
         return project_id
 
     async def _exists(self, tenant: str, project_id: UUID) -> None:

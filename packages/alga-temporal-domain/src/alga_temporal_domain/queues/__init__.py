@@ -1,1 +1,0 @@
-"""The queues of this worker: what belongs on each, and the processes that poll them."""

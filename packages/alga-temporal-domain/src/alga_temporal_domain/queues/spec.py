@@ -38,9 +38,14 @@ class QueueSpec:
 
 
 def build_worker(
-    client: Client, spec: QueueSpec, *, build_id: str, graceful_shutdown: timedelta
+    client: Client,
+    spec: QueueSpec,
+    *,
+    build_id: str,
+    graceful_shutdown: timedelta,
+    identity: str | None = None,
 ) -> Worker:
-    """A worker of the queue that is not running yet."""
+    """A worker of the queue that is not running yet. `identity`: in place of the client's."""
     return Worker(
         client,
         task_queue=spec.name,
@@ -52,6 +57,7 @@ def build_worker(
             max_workers=spec.workflow_slots, thread_name_prefix=spec.name
         ),
         build_id=build_id,
+        identity=identity,
         max_concurrent_workflow_tasks=spec.workflow_slots,
         max_concurrent_activities=spec.activity_slots,
         graceful_shutdown_timeout=graceful_shutdown,

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alga_temporal_domain.storage.rows import read
 
 _ACTIVE = text("""
-    SELECT id, workflow_id, version, workflow_code, activities_code, package_json, tsconfig_json,
-        language, compiled_by
+    SELECT id, workflow_id, version, workflow_code, activities_code, worker_code, package_json,
+        tsconfig_json, language, compiled_by
     FROM workflow_compiled_code
     WHERE tenant = :tenant AND project_id = :project_id AND is_active
     ORDER BY compiled_at, id
@@ -28,7 +28,7 @@ _PROJECT = text("""
 """)
 _CAME_OF_IT = text("""
     UPDATE workflow_compiled_code SET bundle_hash = :bundle_hash, findings = :findings
-    WHERE tenant = :tenant AND id = ANY(:ids)
+    WHERE tenant = :tenant AND id = :id
 """).bindparams(bindparam("findings", type_=JSON(none_as_null=True)))
 
 
@@ -41,6 +41,7 @@ class CompiledCodeRow:
     version: str
     workflow_code: str
     activities_code: str
+    worker_code: str
     package_json: str
     tsconfig_json: str
     language: str | None
@@ -74,12 +75,12 @@ class CompiledCode:
         return None if row is None else row.project_id
 
     async def came_of_it(
-        self, ids: list[UUID], *, bundle_hash: str | None, findings: list[dict[str, Any]] | None
+        self, row_id: UUID, *, bundle_hash: str | None, findings: list[dict[str, Any]] | None
     ) -> None:
-        """Say in the rows which bundle they became, or what is wrong with them."""
+        """Say in a row which bundle in force has it as it is, and what is wrong or in its way."""
         values = {
             "tenant": self._tenant,
-            "ids": ids,
+            "id": row_id,
             "bundle_hash": bundle_hash,
             "findings": findings,
         }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Integer, bindparam, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,7 +14,8 @@ from alga_temporal_domain.storage.rows import read
 from alga_workflows_core.errors import ConflictError
 
 _COLUMNS = """id, name, description, created_by, task_queue_name, is_active, created_at, desired,
-    asleep, generation, slots, most_slots, idle_seconds, code_seq, collected_seq,
+    asleep, generation, slots, most_slots, idle_seconds, limit_activities, limit_workflows,
+    limit_memory_mb, code_seq, collected_seq,
     total_workflow_executions, total_activity_executions, avg_execution_duration_ms,
     last_execution_at"""
 
@@ -42,6 +43,18 @@ _SIZE = text("""
         updated_at = clock_timestamp()
     WHERE tenant = :tenant AND id = :id
 """)
+# Who runs has its limits from its start: with others, other processes take their places.
+_LIMIT = text("""
+    UPDATE projects SET limit_activities = :activities, limit_workflows = :workflows,
+        limit_memory_mb = :memory_mb, generation = generation + 1, updated_at = clock_timestamp()
+    WHERE tenant = :tenant AND id = :id
+      AND (limit_activities, limit_workflows, limit_memory_mb)
+          IS DISTINCT FROM (:activities, :workflows, :memory_mb)
+""").bindparams(
+    bindparam("activities", type_=Integer),
+    bindparam("workflows", type_=Integer),
+    bindparam("memory_mb", type_=Integer),
+)
 _COLLECTED = text("""
     UPDATE projects SET collected_seq = greatest(collected_seq, :seq)
     WHERE tenant = :tenant AND id = :id
@@ -55,7 +68,8 @@ _RUNNING = text("""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectRow:
     """A project. `desired`: RUNNING or STOPPED. `generation` counts restarts that were asked for.
-    `idle_seconds`: after so long without work its workers end until there is some; None: never."""
+    `idle_seconds`: after so long without work its workers end until there is some; None: never.
+    `limit_…`: in place of its bundles'; None: theirs."""
 
     id: UUID
     name: str
@@ -70,6 +84,9 @@ class ProjectRow:
     slots: int
     most_slots: int
     idle_seconds: int | None
+    limit_activities: int | None
+    limit_workflows: int | None
+    limit_memory_mb: int | None
     code_seq: int
     collected_seq: int
     total_workflow_executions: int
@@ -150,6 +167,25 @@ class Projects:
             "idle_seconds": idle_seconds,
         }
         await self._connection.execute(_SIZE, values)
+
+    async def limit(
+        self,
+        project_id: UUID,
+        *,
+        activities: int | None,
+        workflows: int | None,
+        memory_mb: int | None,
+    ) -> None:
+        """What its workers may have, None: what the bundle says. If that is a change, they are
+        replaced."""
+        values = {
+            "tenant": self._tenant,
+            "id": project_id,
+            "activities": activities,
+            "workflows": workflows,
+            "memory_mb": memory_mb,
+        }
+        await self._connection.execute(_LIMIT, values)
 
     async def collected(self, project_id: UUID, seq: int) -> None:
         """The builder's rows up to this change have been dealt with."""

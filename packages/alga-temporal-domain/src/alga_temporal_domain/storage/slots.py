@@ -56,7 +56,10 @@ class RenewedRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedRow:
-    """A slot that is held from now on, with an epoch that nobody had before."""
+    """A slot that is held from now on, with an epoch that nobody had before.
+
+    `taken_from`: the other holder whose lease has run out; None where the slot was free.
+    """
 
     tenant: str
     project_id: UUID
@@ -68,6 +71,7 @@ class ClaimedRow:
     seq: int
     told_seq: int | None
     retry_in: float | None
+    taken_from: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

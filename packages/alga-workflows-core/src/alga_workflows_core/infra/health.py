@@ -25,13 +25,14 @@ class Check:
     """A dependency: `probe` returns if it answers and raises if it does not.
 
     `address` is shown to people and holds no secret. A probe that takes longer than `timeout`
-    seconds has failed.
+    seconds has failed. `is_alive` false: the process cannot get out of this by itself.
     """
 
     name: str
     probe: Callable[[], Coroutine[Any, Any, None]]
     address: str = ""
     timeout: float = 2.0
+    is_alive: Callable[[], bool] | None = None
 
 
 class CheckState(TypedDict):
@@ -43,7 +44,8 @@ class CheckState(TypedDict):
 
 
 class HealthSnapshot(TypedDict):
-    """`ready`: every check is ok. `live`: the event loop turns. Services are `service.<name>`."""
+    """`ready`: every check is ok. `live`: the event loop turns, and no check has given the process
+    up. Services are `service.<name>`."""
 
     ready: bool
     live: bool
@@ -62,7 +64,7 @@ class HealthMonitor:
 
     Dependencies' changes are logged once and told to `on_change(name, up)`, the first result too.
     It is ready after the first round, whatever that found. `live` turns false when the loop has
-    not run this service for `tick_limit` seconds.
+    not run this service for `tick_limit` seconds, or a check says that it is not alive.
     """
 
     name = "health"
@@ -117,10 +119,13 @@ class HealthMonitor:
         probed = len(self._dependencies) == len(self._checks)
         return {
             "ready": probed and not self._stopping.is_set() and all(f.ok for f in facts.values()),
-            "live": self._last_tick is None
-            or time.monotonic() - self._last_tick <= self._tick_limit,
+            "live": self._turns()
+            and all(check.is_alive() for check in self._checks if check.is_alive is not None),
             "checks": {name: _as_state(fact) for name, fact in facts.items()},
         }
+
+    def _turns(self) -> bool:
+        return self._last_tick is None or time.monotonic() - self._last_tick <= self._tick_limit
 
     async def _tick(self) -> None:
         while True:

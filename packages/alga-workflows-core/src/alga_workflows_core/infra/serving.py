@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 from temporalio.client import Client
@@ -19,9 +19,13 @@ log = structlog.get_logger()
 
 
 def health_of_servers(
-    database: Database, client: Client, temporal: TemporalSettings, metrics: Metrics
+    database: Database,
+    client: Client,
+    temporal: TemporalSettings,
+    metrics: Metrics,
+    others: Sequence[Check] = (),
 ) -> HealthMonitor:
-    """Watches the two servers that every request needs."""
+    """Watches the two servers that every request needs, and `others`."""
     return HealthMonitor(
         [
             Check(name="postgresql", probe=database.ping, address=database.address),
@@ -30,6 +34,7 @@ def health_of_servers(
                 probe=lambda: describe_namespace(client),
                 address=temporal.address,
             ),
+            *others,
         ],
         on_change=metrics.dependency,
     )

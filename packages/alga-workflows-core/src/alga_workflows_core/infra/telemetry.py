@@ -55,7 +55,7 @@ _LEVELS = {
     "error": logging.ERROR,
 }
 # What these say at INFO is said by our own lines, or holds whole URLs.
-_QUIET_LIBRARIES = ("asyncio", "httpcore", "httpx", "sqlalchemy", "uvicorn")
+_QUIET_LIBRARIES = ("alembic", "asyncio", "httpcore", "httpx", "sqlalchemy", "uvicorn")
 _LIBRARY_FIELDS = ("temporal_workflow", "temporal_activity")
 _LEADING = ("timestamp", "level", "service", "event", "action")
 

@@ -22,14 +22,9 @@ async def connect(settings: TemporalSettings, *, runtime: Runtime, timeout: floa
 
     TLS and API key come from the SDK's own environment (`TEMPORAL_TLS…`, `TEMPORAL_API_KEY`).
     """
-    config = ClientConfig.load_client_connect_config()
-    config["target_host"] = settings.address
-    config["namespace"] = settings.namespace
     try:
         async with asyncio.timeout(timeout):
-            client = await Client.connect(
-                **config, data_converter=pydantic_data_converter, runtime=runtime
-            )
+            client = await _client(settings, runtime, lazy=False)
             await describe_namespace(client)
     except TimeoutError as error:
         raise UnavailableError(
@@ -40,6 +35,21 @@ async def connect(settings: TemporalSettings, *, runtime: Runtime, timeout: floa
             "Temporal", settings.address, _reason(error, settings.namespace), remedy=REMEDY
         ) from error
     return client
+
+
+async def unconnected(settings: TemporalSettings, *, runtime: Runtime) -> Client:
+    """The same client, which connects when it is first asked for something: to make things of
+    that are only looked at."""
+    return await _client(settings, runtime, lazy=True)
+
+
+async def _client(settings: TemporalSettings, runtime: Runtime, *, lazy: bool) -> Client:
+    config = ClientConfig.load_client_connect_config()
+    config["target_host"] = settings.address
+    config["namespace"] = settings.namespace
+    return await Client.connect(
+        **config, data_converter=pydantic_data_converter, runtime=runtime, lazy=lazy
+    )
 
 
 async def describe_namespace(client: Client) -> None:

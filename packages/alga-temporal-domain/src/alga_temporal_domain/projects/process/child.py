@@ -70,7 +70,7 @@ def _enclose(start: Start, parent: int) -> tuple[Wall, ...]:
     is_work = isinstance(order, WorkOrder)
     os.nice(_NICE_TO_WORK if is_work else _NICE_TO_TRY)
     threading.stack_size(limits.STACK)
-    bounds = order.bundle.manifest.limits
+    bounds = order.bounds
     return isolate(
         Plan(
             parent=parent,

@@ -221,9 +221,7 @@ class Launcher:
             ends,
             broker=broker,
             listening=listening,
-            memory=forks.memory()
-            + _SDK_MEMORY
-            + order.bundle.manifest.limits.memory_mb * _MEGABYTE,
+            memory=forks.memory() + _SDK_MEMORY + order.bounds.memory_mb * _MEGABYTE,
             graceful_seconds=graceful_seconds,
             silence=self._silence,
         )

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from alga_temporal_domain.projects.bundles import Bundle
+from alga_temporal_domain.projects.bundles import Bundle, Limits
 from alga_workflows_core.types.model import Model
 
 
@@ -28,36 +28,47 @@ class TemporalTarget(Model):
     """Headers of every call."""
 
 
-class WorkOrder(Model):
+class Order(Model):
+    """What each of them has."""
+
+    bundle: Bundle
+    limits: Limits | None = None
+    """In place of the bundle's own, which are part of what it is named by."""
+
+    @property
+    def bounds(self) -> Limits:
+        """How much of the machine the process may have."""
+        return self.limits or self.bundle.manifest.limits
+
+
+class WorkOrder(Order):
     """Poll the project's queue with this code until told to stop, or the lease is over."""
 
     kind: Literal["work"] = "work"
     project_id: UUID
     bundle_hash: str
     """Held against the bundle once more before it is loaded."""
-    bundle: Bundle
     queue: str
     slot: int
     epoch: int
     identity: str
+    """Of the slot's holder; the process adds its own id."""
     temporal: TemporalTarget
     graceful_seconds: float = 10.0
     """What running activities get to finish after a stop."""
 
 
-class CheckOrder(Model):
+class CheckOrder(Order):
     """Import the modules, tell what they define, end."""
 
     kind: Literal["check"] = "check"
-    bundle: Bundle
 
 
-class ReplayOrder(Model):
+class ReplayOrder(Order):
     """Replay histories with this code, tell which do not fit, end.
 
     `histories`: by workflow id, as the JSON of `WorkflowHistory.to_json`.
     """
 
     kind: Literal["replay"] = "replay"
-    bundle: Bundle
     histories: dict[str, str]

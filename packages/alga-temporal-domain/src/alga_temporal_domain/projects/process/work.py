@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -19,7 +20,7 @@ from alga_temporal_domain.projects.builtin.activities import BuiltinActivities
 from alga_temporal_domain.projects.builtin.waiting import DurableWait
 from alga_temporal_domain.projects.findings import Finding, Rule
 from alga_temporal_domain.projects.loading import Loaded
-from alga_temporal_domain.projects.names import build_id, deployment_name
+from alga_temporal_domain.projects.names import build_id, deployment_name, poller_identity
 from alga_temporal_domain.projects.process.calls import Calls
 from alga_temporal_domain.projects.process.channel import Channel
 from alga_temporal_domain.projects.process.connecting import connect
@@ -78,6 +79,7 @@ class _Work:
         self._calls = Calls(channel)
         self._stopping = asyncio.Event()
         self._problem: BaseException | None = None
+        self._identity = poller_identity(order.identity, os.getpid())
 
     async def run(self, walls: tuple[str, ...], *, load_ms: float) -> int:
         self._channel.attach(asyncio.get_running_loop(), self._receive)
@@ -86,7 +88,7 @@ class _Work:
         began = time.monotonic()
         try:
             async with asyncio.timeout(_CONNECT):
-                client = await connect(self._order.temporal, identity=self._order.identity)
+                client = await connect(self._order.temporal, identity=self._identity)
         except (RPCError, RuntimeError, OSError) as error:
             return self._fail(f"Temporal at {self._order.temporal.address}: {error}")
         connected = time.monotonic()
@@ -130,7 +132,7 @@ class _Work:
         return 0 if self._stopping.is_set() else self._fail("The worker ended by itself.")
 
     def _worker(self, client: Client) -> Worker:
-        order, limits = self._order, self._order.bundle.manifest.limits
+        order, limits = self._order, self._order.bounds
         pollers = PollerBehaviorAutoscaling(minimum=1, maximum=20, initial=2)
         return Worker(
             client,
@@ -186,7 +188,7 @@ class _Work:
                 answer = await client.workflow_service.describe_task_queue(asked)
             except RPCError:
                 continue
-            if any(poller.identity == self._order.identity for poller in answer.pollers):
+            if any(poller.identity == self._identity for poller in answer.pollers):
                 return True
         return False
 

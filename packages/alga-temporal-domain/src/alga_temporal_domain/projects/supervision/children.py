@@ -24,6 +24,15 @@ class Ending(Protocol):
         ...
 
 
+class Started(Protocol):
+    """A process that takes work."""
+
+    @property
+    def load_ms(self) -> float:
+        """How long it took to import the project's code."""
+        ...
+
+
 class Child(Protocol):
     """One process."""
 
@@ -32,7 +41,7 @@ class Child(Protocol):
         """Its process id."""
         ...
 
-    async def ready(self, timeout: float) -> object:  # noqa: ASYNC109
+    async def ready(self, timeout: float) -> Started:  # noqa: ASYNC109
         """Return when it takes work. AlgaError when it has ended, TimeoutError when it is late."""
         ...
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import structlog
@@ -19,6 +19,8 @@ from alga_temporal_domain.storage.fenced import HeldSlot, LeaseLostError
 from alga_workflows_core.errors import AlgaError, UnavailableError
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _AWAY_SECONDS = 1.0
 _UNCOUNTED_SECONDS = 5.0
@@ -87,6 +89,7 @@ class SlotKeeper:
         for child in self._children:
             child.kill()
         self.task.cancel()
+        self._means.metrics.lost()
         log.warning(
             "A slot was lost; its process was ended.",
             action="slot.lost",
@@ -101,15 +104,17 @@ class SlotKeeper:
         self._changed.set()
 
     async def _keep(self) -> None:
+        cause = "wanted"
         try:
             while self._is_wanted():
                 wait = self._retry_at - time.monotonic()
                 if wait > 0:
                     await self._change_within(wait)
                     continue
-                instance = await self._begin()
+                instance = await self._begin(cause)
                 if instance is not None:
                     await self._serve(instance)
+                cause = "crashed"
         except LeaseLostError:
             self.is_lost = True
         finally:
@@ -119,6 +124,7 @@ class SlotKeeper:
                 self._telling.cancel()
             for child in self._children:
                 child.kill()
+            self._means.metrics.given_up(self.grant.key)
 
     async def _serve(self, instance: Instance) -> None:
         """Until it has ended, wanted or not. Another generation replaces it while it works."""
@@ -130,7 +136,7 @@ class SlotKeeper:
             await self._forgive(instance)
             is_old = instance.generation != self.grant.wish.generation
             if is_old and time.monotonic() >= self._retry_at:
-                newer = await self._begin()
+                newer = await self._begin("asked")
                 if newer is not None:
                     await self._finish(instance)
                     instance = newer
@@ -139,7 +145,7 @@ class SlotKeeper:
         self.is_ready = False
         await self._has_ended(instance.id, await instance.ended, was_ready=True)
 
-    async def _begin(self) -> Instance | None:
+    async def _begin(self, cause: str) -> Instance | None:
         """A process that is ready; None if there is none, which is written down then."""
         grant, instance_id, generation = self.grant, uuid4(), self.grant.wish.generation or 0
 
@@ -165,6 +171,7 @@ class SlotKeeper:
                     instance_id, NeverReady("bad_bundle", str(error)), was_ready=False
                 )
                 return None
+            self._means.metrics.started(cause)
             return await self._ready(child, instance_id, generation)
 
     async def _ready(self, child: Child, instance_id: UUID, generation: int) -> Instance | None:
@@ -176,7 +183,7 @@ class SlotKeeper:
         ended.add_done_callback(lambda _task: self._children.discard(child))
         try:
             await self._write(lambda held: held.instances.move(instance_id, "starting", child.pid))
-            await child.ready(self._means.settings.start_timeout)
+            started = await child.ready(self._means.settings.start_timeout)
         except (AlgaError, TimeoutError) as error:
             if isinstance(error, LeaseLostError):
                 raise
@@ -188,6 +195,7 @@ class SlotKeeper:
                 )
             await self._has_ended(instance_id, ending, was_ready=False)
             return None
+        self._means.metrics.code_loaded(started.load_ms)
         await self._write(lambda held: held.instances.move(instance_id, "ready"))
         self.busy_at = time.monotonic()
         self.is_ready = True
@@ -209,6 +217,7 @@ class SlotKeeper:
     async def _has_ended(self, instance_id: UUID, ending: Ending, *, was_ready: bool) -> None:
         self._means.statistics.ended(instance_id)
         kind, reason = str(ending.kind), ending.reason[:_LONGEST_REASON]
+        self._means.metrics.ended(instance_id, kind)
         if kind in {"wanted", "fenced"}:
             state = "stopped" if kind == "wanted" else "fenced"
             await self._write(lambda held: held.instances.end(instance_id, state, kind, reason))
@@ -216,10 +225,11 @@ class SlotKeeper:
         if not was_ready and kind != "bad_bundle" and not await self._means.routing.answers():
             await self._not_begun(instance_id, reason)
             return
-        await self._write(lambda held: self._crashed(held, instance_id, kind, reason))
+        if await self._write(lambda held: self._crashed(held, instance_id, kind, reason)):
+            self._means.metrics.quarantined()
 
-    async def _crashed(self, held: HeldSlot, instance_id: UUID, kind: str, reason: str) -> None:
-        """Its row, and what the version's next start has to wait for."""
+    async def _crashed(self, held: HeldSlot, instance_id: UUID, kind: str, reason: str) -> bool:
+        """Its row, and what the version's next start has to wait for; whether there is none."""
         project_id, bundle_hash, _ = self.grant.key
         restarts = self._means.restarts
         state, delay = "crashed", None
@@ -249,6 +259,7 @@ class SlotKeeper:
             reason=reason,
             retry_in_s=None if delay is None or is_enough else delay.total_seconds(),
         )
+        return is_enough
 
     async def _not_begun(self, instance_id: UUID, reason: str) -> None:
         """For want of something that is not the project's: not counted against it."""
@@ -292,6 +303,8 @@ class SlotKeeper:
         if stats.running_activities or stats.activities or stats.workflows:
             self.busy_at = time.monotonic()
         self._means.statistics.take(self.grant, instance_id, stats)
+        if not self.is_lost:
+            self._means.metrics.heard(self.grant.key, instance_id, stats)
 
     def _is_wanted(self) -> bool:
         return not self._is_stopping and self.grant.wish.generation is not None
@@ -308,7 +321,7 @@ class SlotKeeper:
             change.cancel()
         self._changed.clear()
 
-    async def _write(self, change: Callable[[HeldSlot], Awaitable[Any]]) -> None:
+    async def _write(self, change: Callable[[HeldSlot], Awaitable[T]]) -> T:
         """Change rows as the slot's holder, as soon as PostgreSQL answers. LeaseLostError when
         it is the holder no more."""
         while True:
@@ -316,8 +329,7 @@ class SlotKeeper:
                 self.lose()
             try:
                 async with self._means.fenced(self.grant) as held:
-                    await change(held)
-                    return
+                    return await change(held)
             except UnavailableError:
                 await asyncio.sleep(_AWAY_SECONDS)
 

@@ -52,7 +52,8 @@ class Grant:
     """A slot held by this process in an epoch, until `deadline` of `time.monotonic()`.
 
     Past it, whoever acts for the slot has to have ended: its lease is over soon after, and the
-    next holder waits for nobody.
+    next holder waits for nobody. `is_taken_over`: when it was claimed, it was another holder's
+    whose lease had run out.
     """
 
     tenant: str
@@ -60,6 +61,7 @@ class Grant:
     epoch: int
     deadline: float
     wish: Wish
+    is_taken_over: bool = False
 
 
 def new_holder() -> str:
@@ -120,6 +122,7 @@ class Leases:
                 epoch=row.epoch,
                 deadline=deadline,
                 wish=Wish.of(row),
+                is_taken_over=row.taken_from is not None,
             )
             for row in rows
         ]

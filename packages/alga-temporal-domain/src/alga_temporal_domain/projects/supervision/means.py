@@ -11,11 +11,13 @@ from uuid import UUID
 
 from alga_temporal_domain.projects.bundles import Bundle
 from alga_temporal_domain.projects.calling import Broker
+from alga_temporal_domain.projects.limiting import limits_of
 from alga_temporal_domain.projects.names import worker_identity
 from alga_temporal_domain.projects.process.order import TemporalTarget, WorkOrder
 from alga_temporal_domain.projects.supervision.children import Launcher
 from alga_temporal_domain.projects.supervision.leases import Grant
 from alga_temporal_domain.projects.supervision.log_lines import LogLines
+from alga_temporal_domain.projects.supervision.metrics import SupervisionMetrics
 from alga_temporal_domain.projects.supervision.restarts import Restarts
 from alga_temporal_domain.projects.supervision.settings import SupervisionSettings
 from alga_temporal_domain.projects.supervision.statistics import Statistics
@@ -49,6 +51,7 @@ class Means:
     """By tenant and project."""
     temporal: TemporalTarget
     statistics: Statistics
+    metrics: SupervisionMetrics
     lines: LogLines
     holder: str
     host: str
@@ -81,9 +84,10 @@ class Means:
             project_id=project_id,
             bundle_hash=bundle_hash,
             bundle=bundle,
+            limits=limits_of(project, bundle),
             queue=project.task_queue_name,
             slot=number,
             epoch=grant.epoch,
-            identity=worker_identity(project_id, number, grant.epoch, self.host),
+            identity=worker_identity(project_id, bundle_hash, number, grant.epoch, self.host),
             temporal=self.temporal,
         )

@@ -10,6 +10,7 @@ from typing import Protocol
 from uuid import UUID
 
 import structlog
+from prometheus_client import CollectorRegistry
 from temporalio.client import Client
 
 from alga_temporal_domain.projects.calling import Broker
@@ -19,12 +20,14 @@ from alga_temporal_domain.projects.supervision.children import Launcher
 from alga_temporal_domain.projects.supervision.leases import Leases, new_holder
 from alga_temporal_domain.projects.supervision.log_lines import LogLines
 from alga_temporal_domain.projects.supervision.means import Means
+from alga_temporal_domain.projects.supervision.metrics import SupervisionMetrics
 from alga_temporal_domain.projects.supervision.restarts import Restarts
 from alga_temporal_domain.projects.supervision.settings import SupervisionSettings
 from alga_temporal_domain.projects.supervision.statistics import Statistics
 from alga_temporal_domain.projects.supervision.supervisor import ProjectSupervisor
 from alga_temporal_domain.projects.supervision.sweeping import Sweeper
 from alga_temporal_domain.projects.versions import TemporalVersions
+from alga_temporal_domain.storage.counted import count
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.errors import UnavailableError
 from alga_workflows_core.infra.hints import Hints
@@ -58,6 +61,19 @@ class LastRound(PeriodicService):
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """Reads for metrics what only the database knows."""
+
+    storage: DomainStorage
+    metrics: SupervisionMetrics
+
+    async def read(self) -> None:
+        """By one statement. UnavailableError, and the last reading stays, without PostgreSQL."""
+        async with self.storage.transaction() as connection:
+            self.metrics.counted(await count(connection))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Supervision:
     """What a process has to run; `supervisor` is one of the services."""
@@ -82,11 +98,15 @@ def supervision(
     temporal: TemporalTarget,
     broker_of: Callable[[str, UUID], Broker],
     hints: Hints,
+    registry: CollectorRegistry | None = None,
     restarts: Restarts | None = None,
 ) -> Supervision:
     """Supervision of projects' workers by this process. `hints` and `launcher` are services that
-    have to run before these."""
+    have to run before these; `registry` is where its metrics are read."""
     holder = new_holder()
+    metrics = SupervisionMetrics(
+        registry or CollectorRegistry(), most_projects=settings.most_projects
+    )
     versions = TemporalVersions(client, storage, identity=holder)
     mover = RunMover(client, launcher)
     statistics, lines = Statistics(storage, holder=holder), LogLines(storage)
@@ -99,6 +119,7 @@ def supervision(
         broker_of=broker_of,
         temporal=temporal,
         statistics=statistics,
+        metrics=metrics,
         lines=lines,
         holder=holder,
         host=socket.gethostname(),
@@ -107,6 +128,9 @@ def supervision(
     supervisor = ProjectSupervisor(means, Leases(storage, settings, holder=holder), hints)
     sweeper = Sweeper(means, supervisor, versions, mover)
     sweeping = PeriodicService("project-sweep", settings.sweep, sweeper.sweep, backoff=_AGAIN)
+    counting = PeriodicService(
+        "project-counts", settings.statistics, Counting(storage, metrics).read, backoff=_AGAIN
+    )
     # Stopped in reverse: what processes say last is written last.
     writers = (
         LastRound("project-statistics", settings.statistics, statistics.write),
@@ -117,5 +141,5 @@ def supervision(
         sweeper=sweeping,
         versions=versions,
         mover=mover,
-        services=(*writers, supervisor, sweeping),
+        services=(*writers, counting, supervisor, sweeping),
     )

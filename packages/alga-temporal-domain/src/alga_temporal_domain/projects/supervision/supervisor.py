@@ -132,6 +132,8 @@ class ProjectSupervisor:
         for grant in claimed:
             if grant in unused:
                 continue
+            if grant.is_taken_over:
+                self._means.metrics.taken_over()
             keeper = SlotKeeper(self._means, grant)
             keeper.task.add_done_callback(lambda _task: self.poke())
             self._keepers[grant.key] = keeper

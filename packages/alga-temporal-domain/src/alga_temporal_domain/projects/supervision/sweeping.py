@@ -30,7 +30,7 @@ _AT_A_TIME = 8
 _SLEEPING_AT_ONCE = 200
 _DRAINED_AT_ONCE = 20
 _LOOKS_UNTIL_DRAINED = 2
-_DELETE_SECONDS = 60.0
+_SWEEPS_PER_DELETION = 6
 
 # Until visibility shows which version an execution is on.
 _VISIBLE_SECONDS = 2.0
@@ -84,7 +84,7 @@ class Sweeper:
         self._empty: dict[SlotKey, int] = {}
         self._asked: dict[tuple[UUID, int], float] = {}
         self._after: UUID | None = None
-        self._deleted_at = 0.0
+        self._sweeps = 0
         self._turns = asyncio.Semaphore(_AT_A_TIME)
 
     async def sweep(self) -> None:
@@ -102,8 +102,9 @@ class Sweeper:
         self._after = None if is_last else sleeping[-1].project_id
         await self._all(self._look(keeper) for keeper in keepers if keeper.is_ready)
         await self._all(self._wake_if_needed(row) for row in sleeping)
-        is_time = time.monotonic() - self._deleted_at > _DELETE_SECONDS
-        self._deleted_at = time.monotonic() if is_time else self._deleted_at
+        # Temporal takes minutes until it lets go of a version; no need to ask it each time.
+        is_time = self._sweeps % _SWEEPS_PER_DELETION == 0
+        self._sweeps += 1
         await self._all(self._drained(*one, may_delete=is_time) for one in drained)
 
     async def _all(self, parts: Iterable[Awaitable[None]]) -> None:
@@ -200,6 +201,9 @@ class Sweeper:
         if looked.project.most_slots <= looked.project.slots:
             return
         count, age = await self._temporal.version_backlog(key.project_id, key.hash)
+        if version.state == "CURRENT":
+            more, oldest = await self._temporal.queue_backlog(looked.project.task_queue_name)
+            count, age = count + more, max(age, oldest)
         is_much = count > settings.backlog_count or age.total_seconds() > settings.backlog_age
         if is_much:
             by, cool_down = 1, timedelta(seconds=settings.more_after)

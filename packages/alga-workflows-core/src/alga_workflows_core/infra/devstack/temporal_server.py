@@ -51,7 +51,7 @@ class TemporalServerOptions:
     """How a server is started. A port of 0 becomes a free one.
 
     `ui_port` None: no UI. `database` None: everything is lost at the stop. The namespace `default`
-    exists always.
+    exists always. `settings`: further dynamic configuration, as `name=JSON`.
     """
 
     port: int = 0
@@ -59,6 +59,7 @@ class TemporalServerOptions:
     ui_port: int | None = None
     database: Path | None = None
     namespaces: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
 
 
 def command_line(binary: Path, options: TemporalServerOptions) -> list[str]:
@@ -71,7 +72,7 @@ def command_line(binary: Path, options: TemporalServerOptions) -> list[str]:
         command += ["--db-filename", str(options.database)]
     for namespace in options.namespaces:
         command += ["--namespace", namespace]
-    for setting in _DYNAMIC_CONFIG:
+    for setting in (*_DYNAMIC_CONFIG, *options.settings):
         command += ["--dynamic-config-value", setting]
     return command
 

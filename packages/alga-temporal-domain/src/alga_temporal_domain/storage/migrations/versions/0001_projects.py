@@ -31,7 +31,7 @@ GRANT SELECT ON alga_temporal_domain_version TO PUBLIC;
 
 # `desired` is what people asked for, `asleep` what the service decided for want of work. Both are
 # wishes; what is, stands in the workers' rows. `code_seq` counts changes of the builder's rows,
-# `collected_seq` says up to which they have become a bundle.
+# `collected_seq` says up to which they have become a bundle. A limit that is null is the bundle's.
 PROJECTS = f"""
 CREATE TABLE projects (
     tenant text NOT NULL DEFAULT {_TENANT},
@@ -53,6 +53,9 @@ CREATE TABLE projects (
     slots integer NOT NULL DEFAULT 1 CHECK (slots BETWEEN 1 AND 10),
     most_slots integer NOT NULL DEFAULT 4 CHECK (most_slots BETWEEN 1 AND 10),
     idle_seconds integer CHECK (idle_seconds > 0),
+    limit_activities integer CHECK (limit_activities BETWEEN 1 AND 1000),
+    limit_workflows integer CHECK (limit_workflows BETWEEN 1 AND 1000),
+    limit_memory_mb integer CHECK (limit_memory_mb BETWEEN 64 AND 65536),
     code_seq bigint NOT NULL DEFAULT 0,
     collected_seq bigint NOT NULL DEFAULT 0,
     UNIQUE (tenant, id),
@@ -178,8 +181,11 @@ CREATE TRIGGER changed AFTER INSERT ON workflow_compiled_code
     FOR EACH ROW EXECUTE FUNCTION compiled_code_changed();
 CREATE TRIGGER changed_later AFTER UPDATE ON workflow_compiled_code
     FOR EACH ROW WHEN (
-        (OLD.is_active, OLD.workflow_code, OLD.activities_code, OLD.language)
-        IS DISTINCT FROM (NEW.is_active, NEW.workflow_code, NEW.activities_code, NEW.language))
+        (OLD.is_active, OLD.workflow_code, OLD.activities_code, OLD.worker_code,
+         OLD.package_json, OLD.tsconfig_json, OLD.language)
+        IS DISTINCT FROM
+        (NEW.is_active, NEW.workflow_code, NEW.activities_code, NEW.worker_code,
+         NEW.package_json, NEW.tsconfig_json, NEW.language))
     EXECUTE FUNCTION compiled_code_changed();
 """
 

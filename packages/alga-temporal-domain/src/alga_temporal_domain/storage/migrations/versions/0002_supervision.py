@@ -222,7 +222,7 @@ CREATE FUNCTION claim_slots(
     by_holder text, ttl interval, patience interval, most_projects integer, at_most integer
 ) RETURNS TABLE (
     tenant text, project_id uuid, hash text, number integer, epoch bigint, generation integer,
-    state text, seq integer, told_seq integer, retry_in double precision
+    state text, seq integer, told_seq integer, retry_in double precision, taken_from text
 ) LANGUAGE plpgsql VOLATILE SECURITY DEFINER AS $$
 #variable_conflict use_column
 DECLARE
@@ -250,7 +250,7 @@ BEGIN
         CONTINUE WHEN NOT candidate.is_preferred
             AND candidate.free_since > clock_timestamp() - patience;
         -- Whoever renews or claims it at this moment has its row.
-        SELECT s.epoch INTO claimed FROM worker_slots s
+        SELECT s.epoch, s.holder INTO claimed FROM worker_slots s
         WHERE (s.project_id, s.hash, s.number)
             = (candidate.project_id, candidate.hash, candidate.number)
           AND s.expires_at <= clock_timestamp()
@@ -266,7 +266,8 @@ BEGIN
         RETURN QUERY SELECT candidate.tenant, candidate.project_id, candidate.hash,
             candidate.number, claimed.epoch + 1, candidate.generation, candidate.state,
             candidate.seq, candidate.told_seq,
-            extract(epoch FROM candidate.retry_at - clock_timestamp())::double precision;
+            extract(epoch FROM candidate.retry_at - clock_timestamp())::double precision,
+            nullif(claimed.holder, by_holder);
     END LOOP;
 END $$;
 

@@ -7,7 +7,11 @@ Revises: 0002
 from __future__ import annotations
 
 from alga_temporal_domain.storage.migrations.document_views import document_view
-from alga_workflows_core.infra.migration_scripts import own_search_path, tenant_tables
+from alga_workflows_core.infra.migration_scripts import (
+    functions_across_tenants,
+    own_search_path,
+    tenant_tables,
+)
 
 revision = "0003"
 down_revision = "0002"
@@ -76,6 +80,31 @@ BEGIN
 END $$;
 """
 
+COUNTS = """
+-- Projects by what is wanted and what there is; without `desired`, processes by their state.
+CREATE FUNCTION project_counts() RETURNS TABLE (desired text, observed text, number bigint)
+LANGUAGE sql STABLE SECURITY DEFINER AS $$
+    WITH live AS (
+        SELECT i.project_id, i.state, count(*) AS number FROM worker_instances i
+        WHERE i.state IN ('pending', 'starting', 'ready', 'draining')
+        GROUP BY i.project_id, i.state
+    ), of_projects AS (
+        SELECT CASE WHEN p.desired = 'STOPPED' OR NOT p.is_active THEN 'stopped'
+                    WHEN p.asleep THEN 'asleep' ELSE 'running' END AS desired,
+            CASE WHEN bool_or(l.state = 'ready') THEN 'running'
+                 WHEN bool_or(l.state IN ('pending', 'starting')) THEN 'starting'
+                 WHEN EXISTS (SELECT FROM code_versions v WHERE v.project_id = p.id
+                              AND v.state = 'CURRENT' AND v.quarantined_at IS NOT NULL)
+                 THEN 'quarantined' ELSE 'stopped' END AS observed
+        FROM projects p LEFT JOIN live l ON l.project_id = p.id
+        GROUP BY p.id
+    )
+    SELECT o.desired, o.observed, count(*) FROM of_projects o GROUP BY o.desired, o.observed
+    UNION ALL
+    SELECT NULL, l.state, sum(l.number)::bigint FROM live l GROUP BY l.state
+$$;
+"""
+
 # The document's states are fewer than ours; a process that was fenced has ended.
 DOCUMENT = (
     document_view(
@@ -118,6 +147,8 @@ SCRIPTS: tuple[str, ...] = (
         "histogram_percentile(bigint[], double precision)",
         "add_histograms(bigint[], bigint[])",
     ),
+    COUNTS,
+    functions_across_tenants("project_counts()"),
     tenant_tables("activity_stats"),
     tenant_tables("worker_logs", delete=True),
     *DOCUMENT,
