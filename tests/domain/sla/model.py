@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from tests.core.calendars.judge import Judge
 
 MINUTE = timedelta(minutes=1)
+
+
+@lru_cache(maxsize=2)
+def _judge(document: str, first: date, days: int) -> Judge:
+    """A judge knows each minute of its days, which takes seconds for a year."""
+    return Judge(json.loads(document), first, days)
 
 
 @dataclass
@@ -25,7 +33,7 @@ class Model:
     reached: dict[int, datetime] = field(default_factory=dict[int, datetime])
 
     def __post_init__(self) -> None:
-        self._judge = Judge(self.document, self.start.date(), self.days)
+        self._judge = _judge(json.dumps(self.document), self.start.date(), self.days)
 
     def run(self, paused: Sequence[tuple[datetime, datetime]], end: datetime) -> None:
         """Go from the start to `end`, all pauses left out."""
