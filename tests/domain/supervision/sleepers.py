@@ -34,7 +34,7 @@ while True:
         if now >= deadline:
             os._exit(75)
         os.write(out, f"{now}\\n".encode())
-        if not is_ready:
+        if not is_ready and behaviour != "slow":
             os.write(1, b"ready\\n")
             is_ready = True
     wait = 0.02 if deadline is None else max(0.0, min(0.02, deadline - now))
@@ -106,7 +106,8 @@ class Sleeper:
 
 @dataclass(frozen=True, slots=True)
 class Sleepers:
-    """Starts them. The text of a bundle is the behaviour: `crash`, `bad`, or anything else."""
+    """Starts them. The text of a bundle is the behaviour: `crash`, `bad`, `slow` (never
+    ready) or anything else."""
 
     folder: Path
 

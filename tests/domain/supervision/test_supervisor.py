@@ -131,6 +131,20 @@ async def test_a_bad_bundle_is_never_retried(
     assert rows[1].hash == GOOD.hash
 
 
+async def test_who_does_not_get_ready_holds_up_nobody(
+    domain_storage: DomainStorage, domain_settings: DatabaseSettings, tmp_path: Path
+) -> None:
+    """Places for starting processes are left after some seconds, though the start goes on."""
+    narrow = SETTINGS.model_copy(update={"starts_at_once": 1, "start_timeout": 8.0})
+    async with supervised(means(domain_storage, narrow, Sleepers(tmp_path)), domain_settings):
+        slow = await project(domain_storage, bundle("slow"))
+        await states(domain_storage, slow, "starting")
+        fine = await project(domain_storage, GOOD)
+        await states(domain_storage, fine, "ready")
+        await states(domain_storage, slow, "starting")
+        await wish(domain_storage, slow, "STOPPED")
+
+
 async def test_versions_run_side_by_side(
     domain_storage: DomainStorage, supervisor: ProjectSupervisor
 ) -> None:

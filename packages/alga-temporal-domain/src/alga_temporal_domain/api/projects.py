@@ -134,7 +134,7 @@ def _add_bundles(routes: APIRouter, catalogue: ProjectCatalogue, publishing: Pub
     ) -> PublishedView:
         """Keep modules: 201, or 200 if the same ones are kept already; 422 with the findings."""
         body = await read_model(request, NewBundle)
-        bundle = _bundle(body, publishing)
+        bundle = await _bundle(body, publishing, caller.tenant, project_id)
         published = await publishing.publish(caller.tenant, project_id, bundle, caller.name)
         if not published.created:
             response.status_code = HTTPStatus.OK.value
@@ -193,7 +193,7 @@ def _add_activations(
         return page_of(rows, limit, activation_view, lambda row: (row.seq,))
 
 
-def _bundle(body: NewBundle, publishing: Publishing) -> Bundle:
+async def _bundle(body: NewBundle, publishing: Publishing, tenant: str, project_id: UUID) -> Bundle:
     if body.manifest is None:
-        return publishing.bundle_of(body.files)
+        return await publishing.bundle_of(tenant, project_id, body.files)
     return publishing.bundle_with(body.files, body.manifest.model_dump(exclude_none=True))

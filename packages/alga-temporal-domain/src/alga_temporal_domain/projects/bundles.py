@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from alga_workflows_core.types.canonical import content_hash
 from alga_workflows_core.types.model import Model
@@ -85,3 +86,22 @@ class Bundle(Model):
 def module_name(path: str) -> str:
     """`billing/steps.py` is imported as `billing.steps`, `billing/__init__.py` as `billing`."""
     return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+async def hashed(bundle: Bundle) -> str:
+    """Its hash, reckoned beside the event loop: for a MiB of text that takes a fifth of a second.
+    InputError if a text holds half a character."""
+    return await asyncio.to_thread(lambda: bundle.hash)
+
+
+async def stored(content: dict[str, Any] | None, bundle_hash: str) -> Bundle | None:
+    """The bundle that a row holds; None if that is not what was published under this hash."""
+
+    def read() -> Bundle | None:
+        try:
+            bundle = Bundle.model_validate(content)
+        except ValidationError:
+            return None
+        return bundle if bundle.hash == bundle_hash else None
+
+    return await asyncio.to_thread(read)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
-from alga_temporal_domain.projects.bundles import Bundle, Limits, Manifest
+from alga_temporal_domain.projects.bundles import MOST_CHARACTERS, Bundle, Limits, Manifest
 from alga_temporal_domain.projects.compiled_modules import modules_of
 from alga_temporal_domain.projects.findings import Finding, Rule
-from alga_temporal_domain.projects.judging import Names, Reads
+from alga_temporal_domain.projects.judging import Names, Package, Reads
 from alga_temporal_domain.projects.publishing import Activation, Publishing, as_json, found
 from alga_temporal_domain.projects.row_findings import (
     duplicate,
@@ -71,18 +73,25 @@ class Collector:
 
     async def collect_due(self) -> None:
         """Collect each project whose rows have changed."""
-        for tenant, project_id in await self._storage.projects_to_collect(AT_MOST):
-            try:
-                await self.collect(tenant, project_id)
-            except UnavailableError:
-                raise
-            except AlgaError as error:
-                # One project's trouble must not hold up the others; it is tried again.
-                log.warning(
-                    f"A project's rows were not collected: {error}",
-                    action="project.not_collected",
-                    project=str(project_id),
-                )
+        due = await self._storage.projects_to_collect(AT_MOST)
+        # Beside each other, as the code of one may take its time to be looked at.
+        done = await asyncio.gather(*(self._collect_one(*one) for one in due))
+        for error in filter(None, done):
+            raise error
+
+    async def _collect_one(self, tenant: str, project_id: UUID) -> UnavailableError | None:
+        try:
+            await self.collect(tenant, project_id)
+        except UnavailableError as error:
+            return error
+        except AlgaError as error:
+            # One project's trouble must not hold up the others; it is tried again.
+            log.warning(
+                f"A project's rows were not collected: {error}",
+                action="project.not_collected",
+                project=str(project_id),
+            )
+        return None
 
     async def collect(self, tenant: str, project_id: UUID) -> Collected:
         """Publish and activate what the project's active rows are now, and say so in them.
@@ -97,15 +106,18 @@ class Collector:
         for row in rows:
             if not row.is_python:
                 findings[row.id].append(unsupported(row))
-        bundle = self._bundle(ours, findings)
+        packages = await self._read(ours)
+        bundle = self._bundle(ours, packages, findings)
         if bundle is not None:
             bundle = await self._activate(tenant, project_id, bundle, ours, findings)
         in_force = bundle or await self._publishing.active(tenant, project_id)
-        if bundle is None:
-            _hold_up(ours, in_force, findings)
         became = {
-            row.id: in_force.hash for row in ours if in_force is not None and is_in(in_force, row)
+            row.id: in_force.hash
+            for row, package in zip(ours, packages, strict=True)
+            if in_force is not None and is_in(in_force, package.files)
         }
+        if bundle is None:
+            _hold_up(ours, in_force, became, findings)
         for row in ours:
             if warnings := unread(row):
                 findings[row.id].extend(warnings)
@@ -113,17 +125,17 @@ class Collector:
         bundle_hash = None if bundle is None else bundle.hash
         return Collected(bundle_hash=bundle_hash, findings=dict(findings))
 
-    def _bundle(self, rows: list[CompiledCodeRow], findings: Found) -> Bundle | None:
+    def _bundle(
+        self, rows: list[CompiledCodeRow], packages: Sequence[Package], findings: Found
+    ) -> Bundle | None:
         files: dict[str, str] = {}
         names: dict[UUID, Names] = {}
-        for row in rows:
-            own = modules_of(row.workflow_id, row.workflow_code, row.activities_code)
-            read = self._reads.names(own)
-            if isinstance(read, Names):
-                names[row.id] = read
+        for row, package in zip(rows, packages, strict=True):
+            if isinstance(package.read, Names):
+                names[row.id] = package.read
             else:
-                findings[row.id].extend(read)
-            files.update(own)
+                findings[row.id].extend(package.read)
+            files.update(package.files)
         _find_duplicates(names, findings)
         if not rows or any(row.id in findings for row in rows):
             return None
@@ -140,6 +152,15 @@ class Collector:
             for row in rows:
                 findings[row.id].append(no_bundle(error))
             return None
+
+    async def _read(self, rows: list[CompiledCodeRow]) -> Sequence[Package]:
+        texts = [
+            modules_of(row.workflow_id, row.workflow_code, row.activities_code) for row in rows
+        ]
+        characters = sum(len(text) for each in texts for text in each.values())
+        if characters > MOST_CHARACTERS:
+            return [Package(files=each, read=(_too_large(characters),)) for each in texts]
+        return await self._reads.packages(texts) if texts else ()
 
     async def _activate(
         self,
@@ -179,13 +200,18 @@ class Collector:
             await work.projects.collected(project_id, seq)
 
 
-def _hold_up(rows: list[CompiledCodeRow], in_force: Bundle | None, findings: Found) -> None:
-    """Say in rows that are right, and not in force as they are, which one is wrong."""
+def _hold_up(
+    rows: list[CompiledCodeRow],
+    in_force: Bundle | None,
+    became: Mapping[UUID, str],
+    findings: Found,
+) -> None:
+    """Say in rows that are right, and are not in force as they are, which one is wrong."""
     wrong = next(((row, findings[row.id][0]) for row in rows if row.id in findings), None)
     if wrong is None:
         return
     for row in rows:
-        if row.id not in findings and (in_force is None or not is_in(in_force, row)):
+        if row.id not in findings and row.id not in became:
             findings[row.id].append(held_up(row, in_force, *wrong))
 
 
@@ -199,6 +225,14 @@ def _find_duplicates(names: dict[UUID, Names], findings: Found) -> None:
             if len(row_ids) > 1:
                 for row_id in row_ids:
                     findings[row_id].append(duplicate(kind, name))
+
+
+def _too_large(characters: int) -> Finding:
+    return Finding(
+        rule=Rule.TOO_LARGE,
+        message=f"The project's active code has {characters} characters together; "
+        f"{MOST_CHARACTERS} are allowed.",
+    )
 
 
 def _blame(error: InputError, rows: list[CompiledCodeRow], findings: Found) -> None:

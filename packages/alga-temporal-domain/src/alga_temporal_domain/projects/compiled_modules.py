@@ -11,15 +11,15 @@ ACTIVITIES = "activities"
 
 
 def modules_of(workflow_id: UUID, workflow_code: str, activities_code: str) -> dict[str, str]:
-    """The package `w_<id>` with the modules `workflows` and `activities`.
+    """The package `w_<id>` with the modules `workflows` and `activities`, as they were written.
 
-    They import each other as `.activities` or as `activities`, whichever they were written with.
+    They may import each other as `activities`: see `with_relative_imports`.
     """
     package = package_of(workflow_id)
     return {
         f"{package}/__init__.py": "",
-        f"{package}/{WORKFLOWS}.py": with_relative_imports(workflow_code),
-        f"{package}/{ACTIVITIES}.py": with_relative_imports(activities_code),
+        f"{package}/{WORKFLOWS}.py": workflow_code,
+        f"{package}/{ACTIVITIES}.py": activities_code,
     }
 
 

@@ -6,12 +6,16 @@ from enum import StrEnum
 
 from alga_workflows_core.types.model import Model
 
+_SHORT = 12
+
 
 class Rule(StrEnum):
     """What was broken; the codes that API, rows and pages show."""
 
     SYNTAX = "SYNTAX"
     """A module is no Python."""
+    TOO_LARGE = "TOO_LARGE"
+    """More code than is read, in one module or in all, or it takes too much time or memory."""
     IMPORT_REFUSED = "IMPORT_REFUSED"
     """A module is imported that project code may not have."""
     CONSTRUCT_REFUSED = "CONSTRUCT_REFUSED"
@@ -51,3 +55,9 @@ class Finding(Model):
     message: str
     path: str | None = None
     line: int | None = None
+
+
+def hash_mismatch(bundle_hash: str) -> Finding:
+    """What is stored under this hash has another one."""
+    said = f"What is stored is not what was published as {bundle_hash[:_SHORT]}…"
+    return Finding(rule=Rule.HASH_MISMATCH, message=said)

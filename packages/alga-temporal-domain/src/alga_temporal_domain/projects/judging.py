@@ -18,11 +18,24 @@ class Names:
     activities: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """Modules that were read: `files` as they are to be run, what they define or what keeps one
+    from telling."""
+
+    files: dict[str, str]
+    read: Names | tuple[Finding, ...]
+
+
 class Reads(Protocol):
     """Finds out what modules define, without running them."""
 
-    def names(self, files: dict[str, str]) -> Names | Sequence[Finding]:
+    async def names(self, files: dict[str, str]) -> Names | Sequence[Finding]:
         """Workflows and activities; or what keeps one from telling."""
+        ...
+
+    async def packages(self, texts: Sequence[dict[str, str]]) -> Sequence[Package]:
+        """The same for several packages of a builder's texts, which come with relative imports."""
         ...
 
 

@@ -10,9 +10,10 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 
-from alga_temporal_domain.projects.bundles import Bundle, Limits, Manifest
-from alga_temporal_domain.projects.findings import Finding, Rule
+from alga_temporal_domain.projects.bundles import Bundle, Limits, Manifest, hashed, stored
+from alga_temporal_domain.projects.findings import Finding, hash_mismatch
 from alga_temporal_domain.projects.judging import Judges, Names, Reads
+from alga_temporal_domain.projects.turns import Turns
 from alga_temporal_domain.storage.bundles import ActivationRow
 from alga_temporal_domain.storage.projects import ProjectRow
 from alga_temporal_domain.storage.unit_of_work import DomainStorage, UnitOfWork
@@ -48,7 +49,10 @@ class Activation:
 
 
 class Publishing:
-    """The bundles of projects. `limits`: of bundles that come without a manifest."""
+    """The bundles of projects. `limits`: of bundles that come without a manifest.
+
+    Of each project one bundle is looked at at a time, whatever time that takes.
+    """
 
     def __init__(
         self, *, storage: DomainStorage, reads: Reads, judges: Judges, limits: Limits
@@ -57,13 +61,18 @@ class Publishing:
         self._reads = reads
         self._judges = judges
         self._limits = limits
+        self._turns = Turns()
 
-    def bundle_of(self, files: dict[str, str]) -> Bundle:
+    async def bundle_of(self, tenant: str, project_id: UUID, files: dict[str, str]) -> Bundle:
         """Modules with the manifest that they have by what they define. FindingsError if one cannot
         be read, InputError if they are no bundle."""
+        async with self._storage.unit_of_work(tenant) as work:
+            await found(work, project_id)
         try:
             empty = Bundle(manifest=Manifest.model_validate({"limits": self._limits}), files=files)
-            read = self._reads.names(empty.files)
+            await hashed(empty)
+            async with self._turns.of((tenant, project_id)):
+                read = await self._reads.names(empty.files)
             if not isinstance(read, Names):
                 raise _refusal(read)
             manifest = Manifest(
@@ -71,7 +80,7 @@ class Publishing:
             )
         except ValidationError as error:
             raise not_a_bundle(error) from error
-        return empty.model_copy(update={"manifest": manifest})
+        return Bundle(manifest=manifest, files=empty.files)
 
     def bundle_with(self, files: dict[str, str], manifest: dict[str, Any]) -> Bundle:
         """Modules with a manifest of their own; limits that it does not have are ours. InputError
@@ -83,13 +92,16 @@ class Publishing:
             raise not_a_bundle(error) from error
 
     async def publish(self, tenant: str, project_id: UUID, bundle: Bundle, actor: str) -> Published:
-        """Keep `bundle`, unless it is kept already. FindingsError says why it cannot be run."""
+        """Keep `bundle`, unless it is kept already. FindingsError says why it cannot be run,
+        ConflictError (`TOO_MANY_BUNDLES`) that too many of the project's are to be looked at."""
+        await hashed(bundle)
         async with self._storage.unit_of_work(tenant) as work:
             project = await found(work, project_id)
             known = await work.bundles.content(project_id, bundle.hash)
         if known is not None:
             return Published(hash=bundle.hash, created=False)
-        refuse(await self._judges.judge(bundle, project.task_queue_name))
+        async with self._turns.of((tenant, project_id)):
+            refuse(await self._judges.judge(bundle, project.task_queue_name))
         content = bundle.model_dump(mode="json", by_alias=True)
         async with self._storage.unit_of_work(tenant) as work:
             created = await work.bundles.add(
@@ -152,9 +164,9 @@ class Publishing:
                 f"The project has no bundle {bundle_hash[:_SHORT]}…",
                 remedy="Publish it first; GET …/bundles lists those that were.",
             )
-        bundle = _read(content)
-        if bundle is None or bundle.hash != bundle_hash:
-            raise _refusal([_mismatch(bundle_hash)])
+        bundle = await stored(content, bundle_hash)
+        if bundle is None:
+            raise _refusal([hash_mismatch(bundle_hash)])
         return bundle
 
     async def _next(
@@ -226,20 +238,6 @@ def not_a_bundle(error: ValidationError) -> InputError:
 def as_json(findings: Sequence[Finding]) -> list[dict[str, Any]]:
     """Findings as API and rows show them."""
     return [finding.model_dump(mode="json", by_alias=True) for finding in findings]
-
-
-def _read(content: dict[str, Any]) -> Bundle | None:
-    try:
-        return Bundle.model_validate(content)
-    except ValidationError:
-        return None
-
-
-def _mismatch(bundle_hash: str) -> Finding:
-    return Finding(
-        rule=Rule.HASH_MISMATCH,
-        message=f"What is stored is not what was published as {bundle_hash[:_SHORT]}…",
-    )
 
 
 def _is_active(latest: ActivationRow, wish: Activation) -> bool:

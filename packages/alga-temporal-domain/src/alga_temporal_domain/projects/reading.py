@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from alga_temporal_domain.projects.bundles import TEMPORAL_NAME, Limits, Manifest
 from alga_temporal_domain.projects.findings import Finding, Rule
-from alga_temporal_domain.projects.source.parsing import parse
+from alga_temporal_domain.projects.source.parsing import parse_all
 from alga_temporal_domain.projects.source.resolving import Project, Target, project_of
 from alga_temporal_domain.projects.source.scopes import FUNCTIONS, Entry, Source
 
@@ -39,14 +39,9 @@ class Defined:
 def defined(files: Mapping[str, str]) -> Defined:
     """What the modules define by `workflow.defn` and `activity.defn`, in whatever form these are
     imported. What is no Python is among the faults; the rest is read all the same."""
-    trees: dict[str, ast.Module] = {}
-    faults: list[Finding] = []
-    for path, text in sorted(files.items()):
-        tree = parse(path, text)
-        if isinstance(tree, Finding):
-            faults.append(tree)
-        else:
-            trees[path] = tree
+    trees, faults = parse_all(files)
+    if any(fault.rule is Rule.TOO_LARGE for fault in faults):
+        return Defined(workflows=(), activities=(), faults=tuple(faults))
     read = definitions(project_of(trees))
     return Defined(
         workflows=read.workflows,

@@ -12,6 +12,8 @@ from alga_temporal_domain.projects.findings import Finding, Rule
 from alga_temporal_domain.storage.compiled_code import CompiledCodeRow
 
 _SHORT = 12
+# What is parsed beside the event loop's other work; longer code is taken for some.
+_LONG = 5_000
 _OF_PACKAGES = (
     "dependencies",
     "devDependencies",
@@ -62,10 +64,9 @@ def unread(row: CompiledCodeRow) -> list[Finding]:
     return found
 
 
-def is_in(bundle: Bundle, row: CompiledCodeRow) -> bool:
-    """Whether the bundle has the row's code as it is now."""
-    own = modules_of(row.workflow_id, row.workflow_code, row.activities_code)
-    return all(bundle.files.get(path) == text for path, text in own.items())
+def is_in(bundle: Bundle, files: dict[str, str]) -> bool:
+    """Whether the bundle has these modules as they are now."""
+    return all(bundle.files.get(path) == text for path, text in files.items())
 
 
 def held_up(
@@ -98,6 +99,8 @@ def _not_read(column: str, why: str) -> Finding:
 
 def _does_something(code: str) -> bool:
     """Whether there is more than comments, doc strings and `pass`."""
+    if len(code) > _LONG:
+        return True
     try:
         body = ast.parse(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):

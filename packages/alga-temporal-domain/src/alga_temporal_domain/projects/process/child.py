@@ -12,14 +12,20 @@ import threading
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from alga_temporal_domain.projects.process import trial, work
+from alga_temporal_domain.projects.process import reading_trial, trial, work
 from alga_temporal_domain.projects.process.channel import Channel
 from alga_temporal_domain.projects.process.deadline import DeadlineReader, obey
 from alga_temporal_domain.projects.process.frames import Start
 from alga_temporal_domain.projects.process.isolation import limits
 from alga_temporal_domain.projects.process.isolation.walls import Plan, Wall, isolate
 from alga_temporal_domain.projects.process.measuring import Collector
-from alga_temporal_domain.projects.process.order import CheckOrder, ReplayOrder, WorkOrder
+from alga_temporal_domain.projects.process.order import (
+    CheckOrder,
+    GatesOrder,
+    NamesOrder,
+    ReplayOrder,
+    WorkOrder,
+)
 from alga_workflows_core.infra.supervisor import exit_process
 
 CRASHED = 70
@@ -95,4 +101,8 @@ def _do(start: Start, channel: Channel, collector: Collector, walls: tuple[Wall,
         return trial.check(order, channel)
     if isinstance(order, ReplayOrder):
         return trial.replay(order, channel)
+    if isinstance(order, GatesOrder):
+        return reading_trial.gates(order, channel)
+    if isinstance(order, NamesOrder):
+        return reading_trial.names(order, channel)
     return work.run(order, channel, collector, tuple(map(str, walls)))

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 from pydantic import ValidationError
@@ -25,6 +25,7 @@ from alga_temporal_domain.projects.process.frames import (
     CancelCall,
     Checked,
     Failed,
+    Named,
     Ready,
     Replayed,
     Stop,
@@ -37,6 +38,8 @@ from alga_temporal_domain.projects.process.statistics import Stats
 from alga_workflows_core.errors import AlgaError
 
 log = structlog.get_logger()
+
+Outcome: TypeAlias = Checked | Named | Replayed
 
 _MARGIN = 2.0
 _DRAIN = 1.0
@@ -103,7 +106,7 @@ class Child:
         self._failed: Failed | None = None
         loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[Ready] = loop.create_future()
-        self._outcome: asyncio.Future[Checked | Replayed] = loop.create_future()
+        self._outcome: asyncio.Future[Outcome] = loop.create_future()
         self._ending: asyncio.Future[Ending] = loop.create_future()
         self._listener = asyncio.create_task(self._listen(), name=f"listen to {self.pid}")
         self._watcher = asyncio.create_task(self._watch(), name=f"watch {self.pid}")
@@ -123,7 +126,7 @@ class Child:
         await self._first(self._ready, timeout)
         return self._ready.result()
 
-    async def outcome(self, timeout: float) -> Checked | Replayed:  # noqa: ASYNC109
+    async def outcome(self, timeout: float) -> Outcome:  # noqa: ASYNC109
         """What a trial has found; EndedError and TimeoutError as `ready`."""
         await self._first(self._outcome, timeout)
         return self._outcome.result()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, TypeAdapter
 
 from alga_temporal_domain.projects.findings import Finding
-from alga_temporal_domain.projects.process.order import CheckOrder, ReplayOrder, WorkOrder
+from alga_temporal_domain.projects.process.order import Order
 from alga_temporal_domain.projects.process.statistics import Stats
 from alga_workflows_core.types.json import Json
 from alga_workflows_core.types.model import BY_KIND, Model
@@ -22,7 +22,7 @@ class Start(Model):
     """The first frame: what to do. `uid`: the user to become first."""
 
     kind: Literal["start"] = "start"
-    order: Annotated[WorkOrder | CheckOrder | ReplayOrder, BY_KIND]
+    order: Annotated[Order, BY_KIND]
     uid: int | None = None
 
 
@@ -95,11 +95,27 @@ class Failed(Model):
 
 
 class Checked(Model):
-    """The modules could be imported, or not."""
+    """The modules can be used, as far as was looked, or not."""
 
     kind: Literal["checked"] = "checked"
     findings: Annotated[tuple[Finding, ...], Field(max_length=MOST_FINDINGS)]
     load_seconds: float
+
+
+class Group(Model):
+    """What modules define, or what keeps one from telling; `files`: the modules as they are now."""
+
+    files: dict[str, str]
+    workflows: tuple[str, ...] = ()
+    activities: tuple[str, ...] = ()
+    findings: Annotated[tuple[Finding, ...], Field(max_length=MOST_FINDINGS)] = ()
+
+
+class Named(Model):
+    """What each group of modules defines, in the order in which they were given."""
+
+    kind: Literal["named"] = "named"
+    groups: tuple[Group, ...]
 
 
 class Replayed(Model):
@@ -111,7 +127,7 @@ class Replayed(Model):
 
 ToChild: TypeAlias = Annotated[Start | Stop | Result, BY_KIND]
 ToSupervisor: TypeAlias = Annotated[
-    Ready | Told | Call | CancelCall | Failed | Checked | Replayed, BY_KIND
+    Ready | Told | Call | CancelCall | Failed | Checked | Named | Replayed, BY_KIND
 ]
 
 TO_CHILD: TypeAdapter[ToChild] = TypeAdapter(ToChild)

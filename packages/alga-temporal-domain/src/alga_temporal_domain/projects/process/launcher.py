@@ -8,28 +8,25 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
-from alga_temporal_domain.projects.bundles import Bundle
 from alga_temporal_domain.projects.calling import Broker, NoBroker
-from alga_temporal_domain.projects.findings import Finding, Rule
 from alga_temporal_domain.projects.process.children import (
     Child,
-    EndedError,
     Ends,
     Listening,
+    Outcome,
     open_ends,
 )
-from alga_temporal_domain.projects.process.endings import EndingKind
 from alga_temporal_domain.projects.process.forks import Forks
-from alga_temporal_domain.projects.process.frames import Checked, Replayed, Start, line
+from alga_temporal_domain.projects.process.frames import Start, line
 from alga_temporal_domain.projects.process.isolation.walls import Wall, in_force, users_fault
-from alga_temporal_domain.projects.process.order import CheckOrder, ReplayOrder, WorkOrder
+from alga_temporal_domain.projects.process.order import Order, Trial, WorkOrder
 from alga_temporal_domain.projects.process.statistics import Stats
-from alga_workflows_core.errors import FindingsError, TooLargeError, UnavailableError
+from alga_temporal_domain.projects.process.trials import Trials
+from alga_workflows_core.errors import TooLargeError, UnavailableError
 
 log = structlog.get_logger()
 
@@ -39,20 +36,12 @@ SILENCE = 15
 _MEGABYTE = 1024 * 1024
 _SDK_MEMORY = 64 * _MEGABYTE
 _FORKSERVER_WAIT = 30.0
-_TRIALS = 2
+_TRIALS = 4
 _SECONDS_TO_RESTART = 0.2
 _USERS = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckResult:
-    """What came of importing a bundle's modules; no findings: all is well."""
-
-    findings: tuple[Finding, ...]
-    load_seconds: float
-
-
-class Launcher:
+class Launcher(Trials):
     """A service (`infra.supervisor`): processes can be had while it runs, and end with it.
 
     `first_uid`: the first of 10,000 user ids that belong to nobody, one for each process; without
@@ -128,52 +117,7 @@ class Launcher:
             graceful_seconds=order.graceful_seconds,
         )
 
-    async def check(self, bundle: Bundle, *, seconds: float = 10.0) -> CheckResult:
-        """Import the modules in a process of their own without any network, and end it."""
-        began = time.monotonic()
-        try:
-            outcome = await self._try(CheckOrder(bundle=bundle), seconds)
-        except EndedError as error:
-            said = f"Importing the modules ended the process: {error.ending.reason}."
-            if error.ending.kind is EndingKind.OUT_OF_MEMORY:
-                said = (
-                    f"Importing the modules took more than {bundle.manifest.limits.memory_mb} MiB."
-                )
-        except TimeoutError:
-            said = f"Importing the modules takes longer than {seconds:g} seconds."
-        else:
-            if isinstance(outcome, Checked):
-                return CheckResult(findings=outcome.findings, load_seconds=outcome.load_seconds)
-            said = "Importing the modules gave no answer."
-        finding = Finding(rule=Rule.LOAD_FAILED, message=said)
-        return CheckResult(findings=(finding,), load_seconds=time.monotonic() - began)
-
-    async def replay(
-        self, bundle: Bundle, histories: dict[str, str], *, seconds: float = 30.0
-    ) -> dict[str, str | None]:
-        """Per workflow id why the code does not fit its history, None where it does.
-
-        FindingsError when the code cannot be loaded, TooLargeError when the histories are more
-        than one process can be given.
-        """
-        try:
-            outcome = await self._try(ReplayOrder(bundle=bundle, histories=histories), seconds)
-        except EndedError as error:
-            if error.ending.findings:
-                raise FindingsError(
-                    error.ending.reason,
-                    details={"findings": [one.model_dump() for one in error.ending.findings]},
-                ) from error
-            failure = f"Replaying ended the process: {error.ending.reason}."
-        except TimeoutError:
-            failure = f"Replaying takes longer than {seconds:g} seconds."
-        else:
-            if isinstance(outcome, Replayed):
-                return outcome.failures
-            failure = "Replaying gave no answer."
-        return dict.fromkeys(histories, failure)
-
-    async def _try(self, order: CheckOrder | ReplayOrder, seconds: float) -> Checked | Replayed:
+    async def _try(self, order: Trial, seconds: float) -> Outcome:
         async with self._trials:
             child = await self._begin(
                 order,
@@ -190,7 +134,7 @@ class Launcher:
 
     async def _begin(
         self,
-        order: WorkOrder | CheckOrder | ReplayOrder,
+        order: Order,
         *,
         broker: Broker,
         listening: Listening,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeAlias
 from uuid import UUID
 
 from pydantic import Field
 
 from alga_temporal_domain.projects.bundles import Bundle, Limits
 from alga_workflows_core.types.model import Model
+
+_READING_MB = 256
 
 
 class TemporalTarget(Model):
@@ -28,8 +30,8 @@ class TemporalTarget(Model):
     """Headers of every call."""
 
 
-class Order(Model):
-    """What each of them has."""
+class CodeOrder(Model):
+    """Of those that load a bundle."""
 
     bundle: Bundle
     limits: Limits | None = None
@@ -41,7 +43,7 @@ class Order(Model):
         return self.limits or self.bundle.manifest.limits
 
 
-class WorkOrder(Order):
+class WorkOrder(CodeOrder):
     """Poll the project's queue with this code until told to stop, or the lease is over."""
 
     kind: Literal["work"] = "work"
@@ -58,13 +60,13 @@ class WorkOrder(Order):
     """What running activities get to finish after a stop."""
 
 
-class CheckOrder(Order):
+class CheckOrder(CodeOrder):
     """Import the modules, tell what they define, end."""
 
     kind: Literal["check"] = "check"
 
 
-class ReplayOrder(Order):
+class ReplayOrder(CodeOrder):
     """Replay histories with this code, tell which do not fit, end.
 
     `histories`: by workflow id, as the JSON of `WorkflowHistory.to_json`.
@@ -72,3 +74,41 @@ class ReplayOrder(Order):
 
     kind: Literal["replay"] = "replay"
     histories: dict[str, str]
+
+
+class ReadOrder(Model):
+    """Of those that only read code."""
+
+    @property
+    def bounds(self) -> Limits:
+        """The same for all."""
+        return Limits(activities=1, workflows=1, memory_mb=_READING_MB)
+
+
+class GatesOrder(ReadOrder):
+    """Hold a bundle against the gates, which read it, tell what they find, end.
+
+    `queue`: that of its project.
+    """
+
+    kind: Literal["gates"] = "gates"
+    bundle: Bundle
+    queue: str
+
+
+class NamesOrder(ReadOrder):
+    """Tell what groups of modules define, each for itself, and end.
+
+    `siblings`: they are a builder's texts, which import each other by their bare names; the answer
+    has them with relative imports.
+    """
+
+    kind: Literal["names"] = "names"
+    groups: tuple[dict[str, str], ...]
+    siblings: bool = False
+
+
+Trial: TypeAlias = CheckOrder | ReplayOrder | GatesOrder | NamesOrder
+"""What a throw-away process does."""
+
+Order: TypeAlias = WorkOrder | Trial

@@ -11,6 +11,9 @@ from alga_temporal_domain.projects.source.parsing import parse_expression
 from alga_temporal_domain.projects.source.resolving import Project, Sort
 from alga_temporal_domain.projects.source.scopes import FUNCTIONS, Binding, Entry, Kind, Scope
 
+MOST_TEXT = 50_000
+"""Characters of all annotations of a bundle that are text, as often as each is read."""
+
 _TYPES_TEXT = """
 bool bytearray bytes complex dict float frozenset int list object range set slice str tuple type"""
 
@@ -65,6 +68,7 @@ class Annotations:
     def __init__(self, project: Project, stored: frozenset[str]) -> None:
         self._project = project
         self._stored = stored
+        self._text_left = MOST_TEXT
         self._known: dict[tuple[Scope, str], str | None] = {}
 
     def check(self, entry: Entry, report: Report) -> None:
@@ -96,6 +100,9 @@ class Annotations:
             return None
         if not isinstance(node.value, str):
             return f"{node.value!r} is none"
+        self._text_left -= len(node.value)
+        if self._text_left < 0:
+            return f"those that are text have more than {MOST_TEXT} characters; write them as code"
         inner = parse_expression(node.value)
         if inner is None:
             return f"the text {node.value[:60]!r} is no expression"

@@ -15,12 +15,17 @@ from alga_temporal_domain.projects.process.statistics import Stats
 from alga_temporal_domain.projects.supervision.children import Child, Ending
 from alga_temporal_domain.projects.supervision.leases import Grant
 from alga_temporal_domain.projects.supervision.means import Means
+from alga_temporal_domain.projects.turns import a_place
 from alga_temporal_domain.storage.fenced import HeldSlot, LeaseLostError
 from alga_workflows_core.errors import AlgaError, UnavailableError
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+PLACE_SECONDS = 3.0
+"""For so long a process that is starting has one of the places for that; if it is not ready then,
+others start beside it."""
 
 _AWAY_SECONDS = 1.0
 _UNCOUNTED_SECONDS = 5.0
@@ -153,7 +158,7 @@ class SlotKeeper:
             await held.instances.add(instance_id, generation=generation, host=self._means.host)
 
         await self._write(add)
-        async with self._means.starts:
+        async with a_place(self._means.starts, PLACE_SECONDS):
             try:
                 order = await self._means.order(grant)
                 child = await self._means.launcher.start(

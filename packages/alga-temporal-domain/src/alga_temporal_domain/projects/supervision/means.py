@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from alga_temporal_domain.projects.bundles import Bundle
+from alga_temporal_domain.projects.bundles import stored
 from alga_temporal_domain.projects.calling import Broker
 from alga_temporal_domain.projects.limiting import limits_of
 from alga_temporal_domain.projects.names import worker_identity
@@ -70,15 +70,16 @@ class Means:
         )
 
     async def order(self, grant: Grant) -> WorkOrder:
-        """What the process of a slot is to do. ValueError if the stored bundle is none."""
+        """What the process of a slot is to do. ValueError if what is stored is not what
+        was published under the slot's hash."""
         project_id, bundle_hash, number = grant.key
         async with self.storage.unit_of_work(grant.tenant) as work:
             project = await work.projects.get(project_id)
             content = await work.bundles.content(project_id, bundle_hash)
         if project is None or content is None:
             raise NotFoundError(f"Project {project_id} has no bundle {bundle_hash}.")
-        bundle = Bundle.model_validate(content)
-        if bundle.hash != bundle_hash:
+        bundle = await stored(content, bundle_hash)
+        if bundle is None:
             raise ValueError("what is stored is not what was published under this hash")
         return WorkOrder(
             project_id=project_id,

@@ -11,7 +11,8 @@ from uuid import UUID
 
 import structlog
 
-from alga_temporal_domain.projects.bundles import Bundle
+from alga_temporal_domain.projects.bundles import stored
+from alga_temporal_domain.projects.findings import hash_mismatch
 from alga_temporal_domain.projects.moving import RunMover
 from alga_temporal_domain.projects.supervision.keeper import SlotKeeper
 from alga_temporal_domain.projects.supervision.means import Means
@@ -168,7 +169,12 @@ class Sweeper:
         async with self._means.storage.unit_of_work(keeper.grant.tenant) as work:
             content = await work.bundles.content(key.project_id, key.hash)
         # Again while something drains: what was started last is visible last.
-        findings = await self._mover.move(key.project_id, Bundle.model_validate(content))
+        bundle = await stored(content, key.hash)
+        findings = (
+            [hash_mismatch(key.hash)]
+            if bundle is None
+            else await self._mover.move(key.project_id, bundle)
+        )
         told = [one.model_dump(mode="json", by_alias=True) for one in findings]
         async with self._means.fenced(keeper.grant) as held:
             await held.versions.moved(key.project_id, key.hash, activation.seq, told or None)

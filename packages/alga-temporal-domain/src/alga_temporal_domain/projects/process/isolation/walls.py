@@ -83,9 +83,10 @@ def users_fault(first_uid: int | None) -> str | None:
         return "not configured"
     if os.geteuid() != 0:
         return "only root gives processes another user"
-    for prefix in dict.fromkeys((sys.prefix, sys.base_prefix)):
-        for place in (Path(prefix).resolve(), *Path(prefix).resolve().parents):
-            if not place.stat().st_mode & stat.S_IXOTH:
+    read = (sys.prefix, sys.base_prefix, *filter(os.path.isabs, sys.path))
+    for root in (Path(one).resolve() for one in dict.fromkeys(read) if Path(one).exists()):
+        for place in (root, *root.parents):
+            if place.is_dir() and not place.stat().st_mode & stat.S_IXOTH:
                 return f"other users cannot read Python, because of {place}"
     return None
 
