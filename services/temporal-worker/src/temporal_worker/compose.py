@@ -98,6 +98,8 @@ def _compose(
             ),
             watching=Watching(storage=parts.storage, hints=parts.hints, stopping=stopping),
             jobs=served.jobs,
+            sla=served.sla,
+            outgoing=served.outgoing,
             queues=queues.desk,
             deep=queues.deep.look,
             tenants=served.tenants.desk,

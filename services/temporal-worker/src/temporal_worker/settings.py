@@ -9,8 +9,9 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from alga_temporal_domain.mail.settings import MailSettings
 from alga_temporal_domain.jobs.settings import JobSettings
+from alga_temporal_domain.mail.settings import MailSettings
+from alga_temporal_domain.outgoing.settings import OutgoingSettings
 from alga_temporal_domain.payloads.settings import PayloadSettings
 from alga_temporal_domain.projects.builtin.sms import SmsSettings
 from alga_temporal_domain.projects.bundles import Limits
@@ -157,6 +158,7 @@ class ServiceSettings:
     sms: SmsSettings
     tenants: TenantSettings
     jobs: JobSettings
+    outgoing: OutgoingSettings
     dev: OpenSettings
     files: SecretFileSettings
 
@@ -181,6 +183,7 @@ class ServiceSettings:
             "sms": SmsSettings,
             "tenants": TenantSettings,
             "jobs": JobSettings,
+            "outgoing": OutgoingSettings,
             "dev": OpenSettings,
             "files": SecretFileSettings,
         }

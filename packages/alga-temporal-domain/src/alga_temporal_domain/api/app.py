@@ -12,21 +12,25 @@ from alga_temporal_domain.api import (
     documented,
     events,
     jobs,
+    outgoing,
     page,
     projects,
     queues,
     recurring_jobs,
+    sla,
     tenant_decisions,
     tenants,
     workers,
 )
 from alga_temporal_domain.jobs.family import JobFamily
+from alga_temporal_domain.outgoing.desk import OutgoingDesk
 from alga_temporal_domain.projects.catalogue import ProjectCatalogue
 from alga_temporal_domain.projects.publishing import Publishing
 from alga_temporal_domain.projects.runs import ProjectRuns
 from alga_temporal_domain.projects.watching import Watching
 from alga_temporal_domain.projects.workers import WorkerDesk
 from alga_temporal_domain.queues.desk import QueueDesk
+from alga_temporal_domain.sla.desk import SlaDesk
 from alga_temporal_domain.tenants.desk import TenantDesk
 from alga_temporal_domain.tenants.passwords import PasswordDesk
 from alga_workflows_core.infra.asgi import ASGIApp, BodyLimit, RequestLog
@@ -52,6 +56,8 @@ class ApiParts:
     runs: ProjectRuns
     watching: Watching
     jobs: JobFamily
+    sla: SlaDesk
+    outgoing: OutgoingDesk
     queues: QueueDesk
     deep: process.DeepLook
     tenants: TenantDesk
@@ -85,6 +91,8 @@ def create_app(parts: ApiParts) -> ASGIApp:
         jobs.names_router(parts.jobs.catalogue, parts.jobs.callbacks),
         recurring_jobs.router(parts.jobs.recurring),
         jobs.router(parts.jobs.enqueueing, parts.jobs.desk),
+        sla.router(parts.sla),
+        outgoing.router(parts.outgoing),
         queues.router(parts.queues),
         tenants.router(parts.tenants, parts.passwords),
         tenant_decisions.router(parts.tenants),

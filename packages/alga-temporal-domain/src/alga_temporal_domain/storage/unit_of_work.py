@@ -18,7 +18,9 @@ from alga_temporal_domain.storage.job_hosts import JobHosts
 from alga_temporal_domain.storage.job_schedules import JobSchedules
 from alga_temporal_domain.storage.jobs import Jobs
 from alga_temporal_domain.storage.kept import Kept
+from alga_temporal_domain.storage.outgoing import Outgoing
 from alga_temporal_domain.storage.projects import Projects
+from alga_temporal_domain.storage.sla import SlaItems
 from alga_temporal_domain.storage.tenants import Tenants
 from alga_workflows_core.errors import ConflictError
 from alga_workflows_core.infra.auth import KeyHolder
@@ -48,6 +50,8 @@ class UnitOfWork:
     jobs: Jobs
     job_schedules: JobSchedules
     job_hosts: JobHosts
+    sla: SlaItems
+    outgoing: Outgoing
 
 
 class DomainStorage:
@@ -71,6 +75,8 @@ class DomainStorage:
                 jobs=Jobs(connection, tenant),
                 job_schedules=JobSchedules(connection, tenant),
                 job_hosts=JobHosts(connection, tenant),
+                sla=SlaItems(connection, tenant),
+                outgoing=Outgoing(connection, tenant),
             )
 
     @asynccontextmanager

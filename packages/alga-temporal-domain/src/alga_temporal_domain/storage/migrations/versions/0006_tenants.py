@@ -1,7 +1,7 @@
 """Tenants: what they are, who works for them, and how they come and go.
 
 Revision ID: 0006
-Revises: 0003
+Revises: 0005
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from alga_workflows_core.infra.migration_scripts import (
 )
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
