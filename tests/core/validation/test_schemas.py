@@ -229,4 +229,4 @@ def test_hundreds_of_forms_take_milliseconds() -> None:
         begin = time.perf_counter()
         assert validate(document, CATALOGUE).findings == []
         times.append(time.perf_counter() - begin)
-    assert min(times) < 0.2
+    assert min(times) < 0.5
