@@ -261,11 +261,12 @@ class NewItem(Model):
 class SlaInput(Model):
     """What an execution begins with, or goes on with. `most_changes`: after so many it goes on in
     a new execution, if the server has not asked for that before. `first` is what has an ended item
-    go on."""
+    go on. `pending`: facts that are not recorded yet, in their order."""
 
     state: ItemState
     first: Command | None = None
     most_changes: int = 250
+    pending: tuple[Fact, ...] = ()
 
 
 class Recorded(Model):

@@ -42,7 +42,7 @@ class SlaTicketWorkflow:
     @workflow.init
     def __init__(self, start: SlaInput) -> None:
         self._state = start.state
-        self._pending: list[Fact] = []
+        self._pending: list[Fact] = list(start.pending)
         self._most_changes = start.most_changes
         self._changes = 0
         self._changed = False
@@ -55,15 +55,14 @@ class SlaTicketWorkflow:
         while True:
             self._take(advance(self._state, self.now()))
             self._changed = False
-            if self._pending:
+            if self._is_long() and (self._pending or self._state.is_open):
+                # Before what is pending is recorded: changes without a pause leave no later moment.
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                workflow.continue_as_new(self._carried(start))
+            elif self._pending:
                 await self._record()
             elif not self._state.is_open:
                 break
-            elif self._is_long():
-                await workflow.wait_condition(workflow.all_handlers_finished)
-                if not self._pending:
-                    more = {"state": self._state, "first": None}
-                    workflow.continue_as_new(start.model_copy(update=more))
             else:
                 await self._wait()
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -132,6 +131,10 @@ class SlaTicketWorkflow:
             await workflow.wait_condition(lambda: self._changed, timeout=timeout)
         except TimeoutError:
             return
+
+    def _carried(self, start: SlaInput) -> SlaInput:
+        more = {"state": self._state, "first": None, "pending": tuple(self._pending)}
+        return start.model_copy(update=more)
 
     def _is_long(self) -> bool:
         suggested = workflow.info().is_continue_as_new_suggested()
