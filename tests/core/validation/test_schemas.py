@@ -226,7 +226,7 @@ def test_hundreds_of_forms_take_milliseconds() -> None:
     document = {**SMALLEST, "steps": steps}
     times: list[float] = []
     for _ in range(3):
-        begin = time.perf_counter()
+        begin = time.process_time()
         assert validate(document, CATALOGUE).findings == []
-        times.append(time.perf_counter() - begin)
-    assert min(times) < 0.5
+        times.append(time.process_time() - begin)
+    assert min(times) < 0.2

@@ -75,6 +75,8 @@ class Seen:
 async def browser() -> AsyncGenerator[Browser]:
     """One for the tests of this module."""
     if WITHOUT in os.environ:
+        # Chosen by a person, or by `.ci/run` where Debian's packages cannot be had: all that needs
+        # no browser is tested there all the same. Otherwise a missing browser is a failure.
         pytest.skip(f"{WITHOUT} is set: this machine cannot have a browser")
     async with running_browser() as running:
         yield running
