@@ -6,14 +6,12 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from alga_workflows_core.errors import UnavailableError
-from alga_workflows_core.infra.temporal import REMEDY
+from alga_workflows_core.infra.temporal import AWAY, REMEDY
 
 RPC_TIMEOUT = timedelta(seconds=10)
-
-_OUTAGE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED)
 
 
 @contextmanager
@@ -22,6 +20,6 @@ def temporal_outage(address: str) -> Generator[None]:
     try:
         yield
     except RPCError as error:
-        if error.status in _OUTAGE:
+        if error.status in AWAY:
             raise UnavailableError("Temporal", address, error.message, remedy=REMEDY) from error
         raise

@@ -15,22 +15,16 @@ from temporalio.client import (
 )
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
 from alga_temporal_domain.projects.publishing import Publishing, found
 from alga_temporal_domain.storage.projects import ProjectRow
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_temporal_domain.storage.versions import Versions
 from alga_workflows_core.errors import NotFoundError, UnavailableError
-from alga_workflows_core.infra.temporal import REMEDY
+from alga_workflows_core.infra.temporal import AWAY, REMEDY
 from alga_workflows_core.types.json import Json
 from alga_workflows_core.types.suggest import did_you_mean
-
-_OUTAGE = (
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.CANCELLED,  # as the SDK calls a call that took longer than its time-out
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +122,7 @@ class ProjectRuns:
             await Versions(connection, tenant).wake(project_id)
 
     def _outage(self, error: RPCError) -> Exception:
-        if error.status not in _OUTAGE:
+        if error.status not in AWAY:
             return error
         return UnavailableError("Temporal", self._address, error.message, remedy=REMEDY)
 

@@ -29,6 +29,7 @@ from alga_temporal_domain.projects.names import build_id, deployment_name
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_temporal_domain.storage.versions import VersionRow, Versions
 from alga_workflows_core.errors import UnavailableError
+from alga_workflows_core.infra.temporal import AWAY
 
 _RETRY_SECONDS = 0.05
 _PATIENCE_SECONDS = 30.0
@@ -38,14 +39,10 @@ _QUEUE_KINDS = (
     TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
 )
 # Not registered yet, changed by somebody else meanwhile, or away for a moment: look again.
-_LOOK_AGAIN = {
+_LOOK_AGAIN = AWAY | {
     RPCStatusCode.NOT_FOUND,
     RPCStatusCode.FAILED_PRECONDITION,
     RPCStatusCode.ABORTED,
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.CANCELLED,  # as the SDK calls a call that took longer than its time-out
-    RPCStatusCode.RESOURCE_EXHAUSTED,
     RPCStatusCode.INTERNAL,
 }
 

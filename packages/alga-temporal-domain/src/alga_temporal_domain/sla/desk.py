@@ -29,11 +29,10 @@ from alga_temporal_domain.sla.views import item_view
 from alga_temporal_domain.storage.sla import ChangeRow, ItemRow, items_left
 from alga_temporal_domain.storage.unit_of_work import DomainStorage
 from alga_workflows_core.errors import ConflictError, InputError, NotFoundError, UnavailableError
-from alga_workflows_core.infra.temporal import REMEDY
+from alga_workflows_core.infra.temporal import AWAY, REMEDY
 
 log = structlog.get_logger()
 
-_OUTAGE = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED)
 _RPC_SECONDS = 10.0
 _LEFT_AT_ONCE = 200
 
@@ -211,7 +210,7 @@ class SlaDesk:
         return _state(row)
 
     def _outage(self, error: RPCError) -> Exception:
-        if error.status not in _OUTAGE:
+        if error.status not in AWAY:
             return error
         return UnavailableError("Temporal", self._address, error.message, remedy=REMEDY)
 

@@ -14,6 +14,16 @@ from temporalio.service import RPCError, RPCStatusCode
 from alga_workflows_core.errors import UnavailableError
 from alga_workflows_core.infra.settings import TemporalSettings
 
+AWAY = frozenset(
+    {
+        RPCStatusCode.UNAVAILABLE,
+        RPCStatusCode.DEADLINE_EXCEEDED,
+        RPCStatusCode.CANCELLED,  # as the SDK calls a call that took longer than its time-out
+        RPCStatusCode.RESOURCE_EXHAUSTED,
+    }
+)
+"""Temporal is away or busy: that says nothing about what was asked."""
+
 REMEDY = "Check TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE, and that the server runs."
 
 

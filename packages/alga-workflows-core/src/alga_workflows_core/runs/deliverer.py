@@ -18,6 +18,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
 from alga_workflows_core.errors import Category, ErrorInfo, UnavailableError
+from alga_workflows_core.infra.temporal import AWAY
 from alga_workflows_core.storage.deliveries import Delivery
 from alga_workflows_core.storage.unit_of_work import Storage
 from alga_workflows_core.temporal.names import EVENT_SIGNAL, workflow_id
@@ -34,15 +35,6 @@ LONGEST_BATCH = 5.0
 RPC_TIMEOUT = timedelta(seconds=10)
 MOST_ATTEMPTS = 20
 LONGEST_DELAY = 300.0
-# Temporal is away or busy: that says nothing about the delivery.
-UNAVAILABLE = frozenset(
-    {
-        RPCStatusCode.UNAVAILABLE,
-        RPCStatusCode.DEADLINE_EXCEEDED,
-        RPCStatusCode.RESOURCE_EXHAUSTED,
-        RPCStatusCode.CANCELLED,
-    }
-)
 
 
 class DeliversElsewhere(Protocol):
@@ -161,7 +153,7 @@ class Deliverer:
             if error.status is RPCStatusCode.NOT_FOUND:
                 await self._close(tenant, delivery, DeliveryState.GONE)
             else:
-                away = error.status in UNAVAILABLE
+                away = error.status in AWAY
                 await self._again(tenant, delivery, error.message, away=away)
             return
         await self._close(tenant, delivery, DeliveryState.DELIVERED)

@@ -21,7 +21,7 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from alga_workflows_core.errors import AlgaError, UnavailableError
-from alga_workflows_core.infra.temporal import REMEDY
+from alga_workflows_core.infra.temporal import AWAY, REMEDY
 from alga_workflows_core.temporal.names import (
     CONTROL_SIGNAL,
     RUN_WORKFLOW,
@@ -33,14 +33,6 @@ from alga_workflows_core.temporal.wire import ControlSignal, RunInput
 RPC_TIMEOUT = timedelta(seconds=5)
 # For each of its pages, which may have several megabytes.
 HISTORY_TIMEOUT = timedelta(seconds=30)
-_AWAY = frozenset(
-    {
-        RPCStatusCode.UNAVAILABLE,
-        RPCStatusCode.DEADLINE_EXCEEDED,
-        RPCStatusCode.CANCELLED,
-        RPCStatusCode.RESOURCE_EXHAUSTED,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +193,7 @@ def outage_as_unavailable(client: Client) -> Generator[None]:
     try:
         yield
     except RPCError as error:
-        if error.status not in _AWAY:
+        if error.status not in AWAY:
             raise
         address = client.service_client.config.target_host
         raise UnavailableError("Temporal", address, error.message, remedy=REMEDY) from error
